@@ -1,0 +1,103 @@
+/**
+ * What a fleet asks of the three pipelines before anything was measured: the sizing's first assumptions, for a run, the
+ * demo and `cpra plan`. Checks follow from the intervals. Repairs and alerts follow from an assumption, stated here:
+ * one monitor in a hundred changes its state within five minutes.
+ */
+import type { Lane } from "../lanes/lane.ts";
+import type { MonitorSpec } from "../model/monitor.ts";
+import type { Registries } from "../model/plugin.ts";
+import type { Settings } from "../manifest/settings.ts";
+import type { Prior } from "../sizing/plan.ts";
+
+export const ASSUMED_CHANGING = 0.01;
+export const ASSUMED_WITHIN_MS = 300_000;
+
+/** CPU time of one job on the runtime's event loop, ms: about 0.1 for a socket; starting a process costs far more. */
+const CPU_MS: Readonly<Record<string, number>> = { script: 2 };
+const CPU_MS_OTHERWISE = 0.1;
+
+export interface FleetLoad {
+  add(spec: MonitorSpec): void;
+  readonly monitors: number;
+  /** Monitors per kind of probe, in order of first appearance. */
+  readonly kinds: ReadonlyMap<string, number>;
+  /** Most descriptors that one check of this fleet holds. */
+  readonly descriptorsPerCheck: number;
+  priors(settings: Settings): Readonly<Record<Lane, Prior>>;
+}
+
+/** Sums that give a mean per job: rate-weighted, jobs/s in `rate`. */
+interface Sum {
+  rate: number;
+  serviceMs: number;
+  cpuMs: number;
+}
+
+export function createFleetLoad(registries: Registries): FleetLoad {
+  const probes = new Map(registries.probes.map((probe) => [probe.kind, probe]));
+  const remedies = new Map(registries.remedies.map((remedy) => [remedy.kind, remedy]));
+  const notifiers = new Map(registries.notifiers.map((notifier) => [notifier.kind, notifier]));
+  const kinds = new Map<string, number>();
+  const sums: Record<Lane, Sum> = { pulse: noSum(), intervention: noSum(), code: noSum() };
+  let monitors = 0;
+  let descriptorsPerCheck = 1;
+
+  return {
+    kinds,
+    get monitors() {
+      return monitors;
+    },
+    get descriptorsPerCheck() {
+      return descriptorsPerCheck;
+    },
+    add(spec) {
+      monitors++;
+      const { kind } = spec.probe;
+      const probe = probes.get(kind);
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      descriptorsPerCheck = Math.max(descriptorsPerCheck, probe?.descriptors ?? 1);
+      addTo(sums.pulse, { perSecond: 1000 / spec.intervalMs, kind, estimateMs: probe?.estimateMs ?? 0 });
+      const changes = (ASSUMED_CHANGING * 1000) / ASSUMED_WITHIN_MS;
+      if (spec.remedy !== undefined) {
+        const estimateMs = remedies.get(spec.remedy.kind)?.estimateMs ?? 0;
+        addTo(sums.intervention, { perSecond: changes, kind: spec.remedy.kind, estimateMs });
+      }
+      for (const code of Object.values(spec.codes)) {
+        for (const channel of code.dispatch === "never" ? [] : code.channels) {
+          const estimateMs = notifiers.get(channel.kind)?.estimateMs ?? 0;
+          addTo(sums.code, { perSecond: changes, kind: channel.kind, estimateMs });
+        }
+      }
+    },
+    priors: (settings) => ({
+      pulse: priorOf(sums.pulse, settings.pipelines.pulse.sizingServiceTimeMs),
+      intervention: priorOf(sums.intervention, settings.pipelines.intervention.sizingServiceTimeMs),
+      code: priorOf(sums.code, settings.pipelines.code.sizingServiceTimeMs),
+    }),
+  };
+}
+
+function noSum(): Sum {
+  return { rate: 0, serviceMs: 0, cpuMs: 0 };
+}
+
+function addTo(
+  sum: Sum,
+  job: { readonly perSecond: number; readonly kind: string; readonly estimateMs: number },
+): void {
+  sum.rate += job.perSecond;
+  sum.serviceMs += job.perSecond * job.estimateMs;
+  sum.cpuMs += job.perSecond * (CPU_MS[job.kind] ?? CPU_MS_OTHERWISE);
+}
+
+/** Arrivals and services are taken as Poisson and exponential until their variability is known. */
+function priorOf(sum: Sum, serviceTimeMs: number | null): Prior {
+  const mean = (total: number) => sum.rate === 0 ? 0 : total / sum.rate;
+  return {
+    arrivalsPerSecond: sum.rate,
+    serviceMs: serviceTimeMs ?? mean(sum.serviceMs),
+    cpuMs: mean(sum.cpuMs),
+    ca2: 1,
+    cs2: 1,
+  };
+}

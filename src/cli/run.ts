@@ -1,0 +1,266 @@
+/** `cpra run` (the default): load, check, repair and alert until a signal comes, then drain. */
+import { availableParallelism } from "node:os";
+import process from "node:process";
+import { type App, createApp } from "../app.ts";
+import { SYSTEM_CLOCK } from "../base/clock.ts";
+import { formatDuration } from "../base/duration.ts";
+import { createLogger, type Logger } from "../base/log.ts";
+import { createDescriptorSink, type DescriptorSink, LOG_BYTES_WAITING } from "../host/descriptor_sink.ts";
+import { LANES } from "../lanes/lane.ts";
+import { streamManifests } from "../manifest/load.ts";
+import { renderProblems } from "../manifest/problem.ts";
+import { resolveSettings, type Settings, type SettingsLayer } from "../manifest/settings.ts";
+import { loadSettingsFile } from "../manifest/load_settings.ts";
+import { LISTEN_FORMS, parseListenAddress } from "../server/listen_address.ts";
+import type { ServerBoot } from "../server/messages.ts";
+import { WorldFullError } from "../world/world.ts";
+import { VERSION } from "../base/version.ts";
+import { buildInfo } from "./build_info.ts";
+import type { RunOptions } from "./command.ts";
+import { createFleetLoad, type FleetLoad } from "./fleet_load.ts";
+import { laneSettings, RESERVED_DESCRIPTORS, slotsByDescriptors, thisMachine } from "./lane_settings.ts";
+import type { ProgramContext } from "./program_context.ts";
+import { logShutdown } from "./shutdown_report.ts";
+import { aborted, stopSignal } from "./signals.ts";
+
+const STANDARD_ERROR = 2;
+const CHECKS_STOP_MS = 5000;
+const SENDS_STOP_MS = 20_000;
+const PROGRESS_EVERY_MS = 2000;
+
+/** Exit code: 0 after a signal, 1 when it cannot start or something was left undone, 2 for a wrong command line. */
+export async function runRun(options: RunOptions, context: ProgramContext): Promise<number> {
+  const sink = createDescriptorSink(STANDARD_ERROR, LOG_BYTES_WAITING);
+  const code = await new Run(options, context, sink).run();
+  await sink.flush(1000);
+  return code;
+}
+
+/** What is known once settings are. */
+interface Started {
+  readonly app: App;
+  readonly settings: Settings;
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #context: ProgramContext;
+  readonly #sink: DescriptorSink;
+  readonly #fleet: FleetLoad;
+  readonly #startedMs = SYSTEM_CLOCK.monoMs();
+  #log: Logger;
+  #started: Started | undefined;
+
+  constructor(options: RunOptions, context: ProgramContext, sink: DescriptorSink) {
+    this.#options = options;
+    this.#context = context;
+    this.#sink = sink;
+    this.#fleet = createFleetLoad(context.registries);
+    this.#log = this.#createLog(
+      options.logLevel ?? (options.debug ? "debug" : "info"),
+      options.logFormat ?? "text",
+    );
+  }
+
+  async run(): Promise<number> {
+    const stop = stopSignal({ afterMs: this.#options.durationMs });
+    try {
+      if (!await this.#load() || this.#started === undefined) return await this.#giveUp();
+      if (!this.#fits(this.#started.settings)) return await this.#giveUp();
+      this.#startEngine(this.#started);
+      const reopen = () => {
+        this.#log.info("Reopening log files");
+        this.#started?.app.reopen();
+      };
+      process.on("SIGUSR1", reopen);
+      await aborted(stop.signal);
+      process.off("SIGUSR1", reopen);
+      return await this.#stop(this.#started, stop.cause());
+    } catch (error) {
+      if (!(error instanceof StartError || error instanceof WorldFullError)) throw error;
+      this.#log.error(error.message);
+      return await this.#giveUp(error instanceof StartError ? error.exitCode : 1);
+    } finally {
+      stop.dispose();
+    }
+  }
+
+  /** False when the manifest cannot be used; everything that is wrong with it has been said. */
+  async #load(): Promise<boolean> {
+    const { yaml, config, strict, lenient, allowMissing } = this.#options;
+    if (yaml.length === 0) throw new StartError("Cannot start: no manifest was given; use --yaml FILE", 2);
+    const fromFile = config === undefined ? {} : await this.#readConfig(config);
+    const startedMs = SYSTEM_CLOCK.monoMs();
+    let saidAtMs = startedMs;
+    const result = await streamManifests(yaml, {
+      registries: this.#context.registries,
+      env: process.env,
+      strict: strict === true,
+      lenient: lenient === true,
+      allowMissing: allowMissing === true,
+      onSettings: (settings) => this.#prepare([settings, fromFile, this.#flags()]),
+      onProgress: ({ monitors }) => {
+        const nowMs = SYSTEM_CLOCK.monoMs();
+        if (nowMs - saidAtMs < PROGRESS_EVERY_MS) return;
+        saidAtMs = nowMs;
+        this.#log.info(
+          `Loading: ${grouped(monitors)} monitors in ${formatDuration(Math.round(nowMs - startedMs))}`,
+        );
+      },
+    }, (monitor) => {
+      if (!monitor.enabled) return;
+      this.#fleet.add(monitor);
+      this.#started?.app.add(monitor);
+    });
+    for (const line of renderProblems(result)) this.#log[result.ok ? "warn" : "error"](line);
+    if (!result.ok) return false;
+    if (result.maintenance.length > 0) {
+      this.#log.warn("Maintenance windows are read but not applied by this version", {
+        windows: result.maintenance.length,
+      });
+    }
+    const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - startedMs));
+    this.#log.info(`Monitor loading completed in ${took}`, { monitors: this.#fleet.monitors });
+    return true;
+  }
+
+  async #readConfig(path: string): Promise<SettingsLayer> {
+    const loaded = await loadSettingsFile(path, { env: process.env });
+    for (const line of renderProblems(loaded)) this.#log.error(line);
+    if (loaded.errorCount > 0) throw new StartError(`Cannot start: ${path} is not usable`, 1);
+    return loaded.layer;
+  }
+
+  /** Settings are known, monitors are not: the endpoint opens, so that loading can be watched. */
+  async #prepare(layers: readonly SettingsLayer[]): Promise<void> {
+    const { settings, faults } = resolveSettings(layers, { cores: availableParallelism() });
+    if (faults.length > 0) throw new StartError(`Cannot start: ${faults.join("; ")}`, 1);
+    this.#log = this.#createLog(settings.logLevel, settings.logFormat);
+    this.#log.info(`Starting CPRA Optimized Controller for up to ${grouped(settings.maxMonitors)} Monitors`, {
+      version: VERSION,
+    });
+    const listen = listenAddresses(settings);
+    const app = createApp({
+      registries: this.#context.registries,
+      makeWorker: this.#context.makeWorker,
+      makeServer: this.#context.makeServer,
+      log: this.#log,
+      clock: SYSTEM_CLOCK,
+      random: Math.random,
+      build: buildInfo(),
+      commandLine: this.#context.commandLine,
+      maxMonitors: settings.maxMonitors,
+      sloMs: settings.pipelines.pulse.sizingSloMs,
+      listen,
+      token: settings.token ?? undefined,
+    });
+    this.#started = { app, settings };
+    const urls = await app.listen().catch((error: Error) => {
+      throw new StartError(`Cannot start: ${error.message}`, 1);
+    });
+    for (const [index, url] of urls.entries()) {
+      if (listen[index]?.pprof) this.#log.info(`Profiling server listening at ${url}/debug/pprof/`);
+      this.#log.info(`Metrics, API and page at ${url}/`);
+    }
+    this.#log.info(`Loading monitors from ${this.#options.yaml.join(", ")}...`);
+  }
+
+  /** Refuses to start below what the checks need: being short of descriptors would look like an outage. */
+  #fits(settings: Settings): boolean {
+    const machine = thisMachine();
+    const slots = slotsByDescriptors(machine, this.#fleet.descriptorsPerCheck);
+    const needed = settings.pipelines.pulse.minSlots;
+    if (slots >= needed) return true;
+    const least = needed * this.#fleet.descriptorsPerCheck + RESERVED_DESCRIPTORS;
+    this.#log.error(
+      `Cannot start: ${machine.descriptors} open files are allowed, ${least} are needed (ulimit -n ${least}, or LimitNOFILE=)`,
+    );
+    return false;
+  }
+
+  #startEngine({ app, settings }: Started): void {
+    const machine = thisMachine();
+    app.start(laneSettings(settings, this.#fleet, machine));
+    const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - this.#startedMs));
+    this.#log.info("Controller started successfully", { after: took });
+    this.#log.info(
+      `Pulse pipeline processing ${grouped(app.world.count)} monitors`,
+      Object.fromEntries(this.#fleet.kinds),
+    );
+    for (const lane of LANES) {
+      const { pool } = app.engine.pipelines[LANES.indexOf(lane)] as App["engine"]["pipelines"][number];
+      this.#log.info(
+        `Worker pool scaled to ${pool.threads} ${pool.threads === 1 ? "worker" : "workers"}, ${
+          grouped(pool.slots)
+        } slots ` +
+          `(target SLO: ${formatDuration(settings.pipelines[lane].sizingSloMs)})`,
+        { pipeline: lane },
+      );
+    }
+  }
+
+  async #stop({ app, settings }: Started, cause: string): Promise<number> {
+    this.#log.info("Stopping: no new checks; what runs may finish", { cause });
+    const startedMs = SYSTEM_CLOCK.monoMs();
+    const clean = await app.stop({
+      checksMs: Math.min(CHECKS_STOP_MS, settings.shutdownTimeoutMs),
+      sendsMs: Math.min(SENDS_STOP_MS, Math.max(0, settings.shutdownTimeoutMs - CHECKS_STOP_MS)),
+    });
+    logShutdown(this.#log, {
+      metrics: app.metrics,
+      upMs: startedMs - this.#startedMs,
+      stopMs: SYSTEM_CLOCK.monoMs() - startedMs,
+      clean,
+    });
+    return 0;
+  }
+
+  async #giveUp(exitCode = 1): Promise<number> {
+    await this.#started?.app.stop({ checksMs: 0, sendsMs: 0 });
+    return exitCode;
+  }
+
+  #flags(): SettingsLayer {
+    const { debug, logLevel, logFormat, listen, pprof, pprofAddr } = this.#options;
+    return {
+      ...(debug === undefined ? {} : { debug }),
+      ...(logLevel === undefined ? {} : { log_level: logLevel }),
+      ...(logFormat === undefined ? {} : { log_format: logFormat }),
+      ...(listen === undefined ? {} : { listen }),
+      ...(pprof === undefined ? {} : { pprof }),
+      ...(pprofAddr === undefined ? {} : { pprof_addr: pprofAddr }),
+    };
+  }
+
+  #createLog(level: Settings["logLevel"], format: Settings["logFormat"]): Logger {
+    return createLogger({ level, format, sink: this.#sink.line, wallMs: SYSTEM_CLOCK.wallMs });
+  }
+}
+
+/** It cannot start; the message is for people. */
+class StartError extends Error {
+  override readonly name = "StartError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The profiling address answers to everything, with profiles unless they are off; `listen` is a further one without. */
+function listenAddresses({ listen, pprof, pprofAddr }: Settings): ServerBoot["listen"] {
+  const parse = (text: string, option: string, withProfiles: boolean) => {
+    const address = parseListenAddress(text);
+    if (address === undefined) {
+      throw new StartError(`${option} is ${JSON.stringify(text)}; expected ${LISTEN_FORMS}`, 2);
+    }
+    return { ...address, option, pprof: withProfiles };
+  };
+  const main = parse(pprofAddr, "--pprof.addr", pprof);
+  return listen === null || listen === pprofAddr ? [main] : [main, parse(listen, "--listen", false)];
+}
+
+function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
+}

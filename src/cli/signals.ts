@@ -1,0 +1,46 @@
+/** Signals of a verb that runs until it is told to stop: the first ends it in order, a second one at once. */
+import process from "node:process";
+
+export interface StopSignal {
+  /** Fires at the first SIGINT or SIGTERM, or when `afterMs` is over. */
+  readonly signal: AbortSignal;
+  /** Why it fired: "SIGTERM", "duration". */
+  readonly cause: () => string;
+  dispose(): void;
+}
+
+/** Exit code of a process that a second signal ended before it was done, as shells number it (128 + signal). */
+const SIGNAL_NUMBER = { SIGINT: 2, SIGTERM: 15 } as const;
+
+export function stopSignal(options: { readonly afterMs?: number | undefined } = {}): StopSignal {
+  const controller = new AbortController();
+  let cause = "";
+  const fire = (why: string) => {
+    cause = why;
+    controller.abort();
+  };
+  const handlers = (Object.keys(SIGNAL_NUMBER) as (keyof typeof SIGNAL_NUMBER)[]).map((name) => {
+    const handler = () => {
+      if (controller.signal.aborted && cause !== "duration") process.exit(128 + SIGNAL_NUMBER[name]);
+      fire(name);
+    };
+    process.on(name, handler);
+    return () => process.off(name, handler);
+  });
+  const timer = options.afterMs === undefined
+    ? undefined
+    : setTimeout(() => fire("duration"), options.afterMs);
+  return {
+    signal: controller.signal,
+    cause: () => cause,
+    dispose() {
+      clearTimeout(timer);
+      for (const remove of handlers) remove();
+    },
+  };
+}
+
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,294 @@
+/**
+ * Applies what happened to a monitor: loads its state from the columns, asks the state machine, stores the answer, and
+ * turns the effects into decisions. The only writer of the state columns. Called for every result, so a healthy monitor
+ * that stays healthy costs a few loads and stores and no garbage.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Color } from "../model/color.ts";
+import { EFFECT } from "../model/effect.ts";
+import { EVENT } from "../model/event.ts";
+import { type MonitorState, STATE, STATES } from "../model/state.ts";
+import { transition } from "../model/transition.ts";
+import type { EngineMetrics } from "../telemetry/metrics.ts";
+import type { Policy } from "../world/policy.ts";
+import type { World } from "../world/world.ts";
+import type { Incident, Incidents } from "./incidents.ts";
+import type { DueHeap } from "./due_heap.ts";
+
+/** A change that people may want to watch: the event log of the server and of the demo. */
+export interface LifeEvent {
+  readonly row: number;
+  readonly monitor: string;
+  readonly from: string;
+  readonly to: string;
+  readonly incident: Incident | undefined;
+  readonly closed: boolean;
+  readonly wallMs: number;
+}
+
+/** What the effects of one event come to, before it is written down: composed and committed by engine/acts.ts. */
+export interface Verdict {
+  readonly row: number;
+  readonly incident: Incident;
+  /** Position in the incident's log, from 1. */
+  readonly seq: number;
+  readonly transition: string;
+  readonly alerts: readonly Color[];
+  readonly startRemedy: boolean;
+}
+
+export interface LifeOptions {
+  readonly world: World;
+  readonly incidents: Incidents;
+  readonly timers: DueHeap<Timer>;
+  readonly metrics: EngineMetrics;
+  readonly clock: Clock;
+  /** Takes the facts of the incident as they are now: they go on changing. */
+  readonly decide: (verdict: Verdict) => void;
+  readonly observe: (event: LifeEvent) => void;
+}
+
+/** Wait before attempt n + 1: base × 2^(n-1), at most the cap. */
+const BACKOFF_BASE_MS = 10_000;
+const BACKOFF_CAP_MS = 300_000;
+
+/** One-shot, and never called off: whoever handles one compares its token with the present one and ignores a stale one. */
+export interface Timer {
+  readonly dueMs: number;
+  readonly kind: "backoff" | "verify" | "reminder";
+  readonly row: number;
+  readonly token: number;
+}
+
+const ALERTS: readonly (readonly [number, Color])[] = [
+  [EFFECT.alertGray, "gray"],
+  [EFFECT.alertGreen, "green"],
+  [EFFECT.alertRed, "red"],
+  [EFFECT.alertYellow, "yellow"],
+  [EFFECT.alertCyan, "cyan"],
+];
+
+const ENDING_EFFECTS = EFFECT.alertGray | EFFECT.cancelBackoff | EFFECT.alertGreen | EFFECT.closeIncident;
+
+/** What is known about the trouble when the event comes. */
+export interface Cause {
+  readonly error: string;
+  readonly output: string;
+}
+
+export class MonitorLife {
+  readonly #options: LifeOptions;
+  readonly #state: MonitorState = {
+    state: 0,
+    failures: 0,
+    successes: 0,
+    verifyLeft: 0,
+    attempts: 0,
+    flags: 0,
+  };
+
+  constructor(options: LifeOptions) {
+    this.#options = options;
+  }
+
+  policy(row: number): Policy {
+    const { world } = this.#options;
+    return world.policies[world.columns.policy[row] as number] as Policy;
+  }
+
+  /**
+   * One event (index into EVENTS) for one row. `cause` is asked for only when the monitor is in trouble. `silently`
+   * leaves a colour unsaid whose claim would not be true.
+   */
+  apply(row: number, event: number, cause?: () => Cause, silently?: Color): void {
+    const before = this.#load(row);
+    const policy = this.policy(row);
+    const effects = transition(this.#state, event, transitionPolicy(policy), this.#state);
+    const after = this.#state.state;
+    this.#store(row);
+    if (effects === 0 && before === after && (after === STATE.up || after === STATE.pending)) return;
+    const step = { row, event, before, after, effects, policy, cause, silently };
+    if ((effects & EFFECT.closeIncident) === 0 || after === STATE.up) return this.#follow(step);
+    // One trouble ended and another began unseen (during maintenance): two incidents, told one after the other.
+    this.#follow({ ...step, after: STATE.up, effects: effects & ENDING_EFFECTS });
+    this.#follow({ ...step, before: STATE.up, effects: effects & ~ENDING_EFFECTS });
+  }
+
+  /** A timer of this monitor came due. */
+  timerDue({ kind, row, token }: Timer): void {
+    const incident = this.#options.incidents.of(row);
+    if (incident === undefined) return;
+    if (kind === "reminder") return token === incident.number ? this.#remind(row, incident) : undefined;
+    if (token === incident.stage) {
+      this.apply(row, kind === "backoff" ? EVENT.backoffElapsed : EVENT.verifyTimedOut);
+    }
+  }
+
+  #follow(step: Step): void {
+    const { row, before, after, effects, policy } = step;
+    const { world, metrics, clock, observe } = this.#options;
+    if (before !== after) {
+      world.columns.since[row] = Math.floor(clock.wallMs() / 1000);
+      metrics.addMonitors(before, -1);
+      metrics.addMonitors(after, 1);
+    }
+    const incident = this.#incidentFor(step);
+    if (incident !== undefined && before !== after) incident.stage++;
+    if (effects & EFFECT.openIncident && incident !== undefined) {
+      incident.opened = true;
+      world.columns.incident[row] = incident.number;
+      metrics.incidentOpened();
+    }
+    if (effects & EFFECT.closeIncident) metrics.incidentClosed();
+    this.#decide(step, incident);
+    if (incident !== undefined) this.#startTimers(step, incident, policy);
+    const closed = incident !== undefined && (after === STATE.up || after === STATE.pending);
+    if (before !== after) {
+      const wallMs = clock.wallMs();
+      observe({
+        row,
+        monitor: world.name(row),
+        from: nameOf(before),
+        to: nameOf(after),
+        incident,
+        closed,
+        wallMs,
+      });
+    }
+    if (closed) this.#end(row);
+  }
+
+  /** The trouble this step belongs to, begun here when this is its first failure. */
+  #incidentFor({ row, event, after, cause, effects }: Step): Incident | undefined {
+    const { incidents, clock } = this.#options;
+    let incident = incidents.of(row);
+    if (incident === undefined) {
+      const failing = after !== STATE.up && after !== STATE.pending;
+      if (!failing && effects === 0) return undefined;
+      if (event !== EVENT.checkFailed && effects === 0) return undefined;
+      incident = incidents.begin(row, { wallMs: clock.wallMs(), monoMs: clock.monoMs() });
+    }
+    if (event === EVENT.checkFailed && cause !== undefined) Object.assign(incident, cause());
+    return incident;
+  }
+
+  #decide({ row, event, after, effects, policy, silently }: Step, incident: Incident | undefined): void {
+    const alerts: Color[] = [];
+    for (const [effect, color] of ALERTS) if (effects & effect && color !== silently) alerts.push(color);
+    if (effects & EFFECT.failedAgain && event === EVENT.checkFailed) {
+      const color = after === STATE.degraded ? "yellow" : "red";
+      const told = incident?.sentAtMs[color];
+      // Only repeats what people were told before: red while a repair runs would say that none will.
+      if (policy.codes[color]?.dispatch === "always" && told !== undefined) {
+        if (this.#options.clock.monoMs() - told >= policy.codes[color].cooldownMs) alerts.push(color);
+      }
+    }
+    const startRemedy = (effects & EFFECT.startRemedy) !== 0;
+    if (incident === undefined || (alerts.length === 0 && !startRemedy)) return;
+    this.#commit({ row, incident, transition: nameOf(after), alerts, startRemedy });
+  }
+
+  #commit(verdict: Omit<Verdict, "seq">): void {
+    const { incident, alerts } = verdict;
+    incident.seq++;
+    for (const color of alerts) incident.sentAtMs[color] = this.#options.clock.monoMs();
+    this.#options.decide({ ...verdict, seq: incident.seq });
+  }
+
+  #startTimers({ row, after, before, effects }: Step, incident: Incident, policy: Policy): void {
+    const { timers, clock } = this.#options;
+    const nowMs = clock.monoMs();
+    const token = incident.stage;
+    if (effects & EFFECT.startBackoff) {
+      const attempts = Math.max(1, this.#options.world.columns.attempts[row] as number);
+      const waitMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (attempts - 1));
+      timers.push({ dueMs: nowMs + waitMs, kind: "backoff", row, token });
+    }
+    if (after === STATE.verifying && before !== after && policy.verificationTimeoutMs > 0) {
+      timers.push({ dueMs: nowMs + policy.verificationTimeoutMs, kind: "verify", row, token });
+    }
+    const repeatMs = policy.codes.red?.repeatMs ?? 0;
+    if (effects & EFFECT.alertRed && repeatMs > 0) {
+      timers.push({ dueMs: nowMs + repeatMs, kind: "reminder", row, token: incident.number });
+    }
+  }
+
+  #remind(row: number, incident: Incident): void {
+    if (this.#options.world.columns.state[row] !== STATE.down) return;
+    const repeatMs = this.policy(row).codes.red?.repeatMs ?? 0;
+    if (repeatMs === 0) return;
+    this.#commit({ row, incident, transition: "reminder", alerts: ["red"], startRemedy: false });
+    const dueMs = this.#options.clock.monoMs() + repeatMs;
+    this.#options.timers.push({ dueMs, kind: "reminder", row, token: incident.number });
+  }
+
+  #end(row: number): void {
+    this.#options.incidents.end(row);
+    this.#options.world.columns.incident[row] = 0;
+  }
+
+  /** Returns the state before. */
+  #load(row: number): number {
+    const { columns } = this.#options.world;
+    const state = this.#state;
+    state.state = columns.state[row] as number;
+    state.failures = columns.failures[row] as number;
+    state.successes = columns.successes[row] as number;
+    state.verifyLeft = columns.verifyLeft[row] as number;
+    state.attempts = columns.attempts[row] as number;
+    state.flags = columns.flags[row] as number;
+    return state.state;
+  }
+
+  #store(row: number): void {
+    const { columns } = this.#options.world;
+    const state = this.#state;
+    columns.state[row] = state.state;
+    columns.failures[row] = state.failures;
+    columns.successes[row] = state.successes;
+    columns.verifyLeft[row] = state.verifyLeft;
+    columns.attempts[row] = state.attempts;
+    columns.flags[row] = state.flags;
+  }
+}
+
+interface Step {
+  readonly row: number;
+  readonly event: number;
+  readonly before: number;
+  readonly after: number;
+  readonly effects: number;
+  readonly policy: Policy;
+  readonly cause: (() => Cause) | undefined;
+  readonly silently: Color | undefined;
+}
+
+interface MachinePolicy {
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+  readonly verificationChecks: number;
+  readonly hasRemedy: boolean;
+  readonly maxAttempts: number;
+}
+
+/** The state machine's view of each policy, made once. */
+const MACHINE_POLICIES = new WeakMap<Policy, MachinePolicy>();
+
+function transitionPolicy(policy: Policy): MachinePolicy {
+  let machine = MACHINE_POLICIES.get(policy);
+  if (machine === undefined) {
+    machine = {
+      unhealthyThreshold: policy.unhealthyThreshold,
+      healthyThreshold: policy.healthyThreshold,
+      verificationChecks: policy.verificationChecks,
+      hasRemedy: policy.remedy !== null,
+      maxAttempts: policy.remedy?.maxFailures ?? 0,
+    };
+    MACHINE_POLICIES.set(policy, machine);
+  }
+  return machine;
+}
+
+function nameOf(state: number): string {
+  return STATES[state] ?? "unknown";
+}

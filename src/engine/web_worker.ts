@@ -1,0 +1,63 @@
+/**
+ * Worker threads of the platform as the engine wants them: a channel, a Web Worker, its boot message, the clock answers.
+ * How the Worker object is made is a parameter, because bundlers accept the literal only in the program's root file.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Lane } from "../lanes/lane.ts";
+import type { FromWorker, ToWorker } from "../lanes/messages.ts";
+import { createChannel } from "../shm/channel.ts";
+import { EngineEnd } from "../shm/engine_end.ts";
+import type { WorldHandle } from "../world/world.ts";
+import type { SpawnWorker } from "./worker_port.ts";
+
+/** The part of a Web Worker that is used. */
+export interface WorkerLike {
+  onmessage: ((event: MessageEvent) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+  postMessage(message: unknown): void;
+  terminate(): void;
+}
+
+export type MakeWorker = (lane: Lane) => WorkerLike;
+
+/** Room for the text of a job, and as much again for its result's: a check's line, or a whole alert. */
+const TEXT_BYTES: Readonly<Record<Lane, number>> = { pulse: 256, intervention: 16_384, code: 16_384 };
+
+export function createWebWorkerSpawner(options: {
+  readonly make: MakeWorker;
+  /** Taken for every spawn, so that it is the world of that moment. */
+  readonly world: () => WorldHandle;
+  readonly engineWake: SharedArrayBuffer;
+  readonly clock: Clock;
+}): SpawnWorker {
+  return ({ lane, workerIndex, capacity }, events) => {
+    const channel = createChannel({ capacity, textBytes: TEXT_BYTES[lane] });
+    const worker = options.make(lane);
+    const post = (message: ToWorker) => worker.postMessage(message);
+    worker.onmessage = (event: MessageEvent<FromWorker>) => {
+      const message = event.data;
+      if (message.type === "sync") {
+        post({ type: "sync", workerMs: message.workerMs, engineMs: options.clock.monoMs() });
+      } else if (message.type === "log") {
+        events.log(message.level, message.message, message.fields);
+      }
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      events.failed(String(event.message).split("\n", 1)[0] as string);
+    };
+    post({
+      type: "boot",
+      lane,
+      workerIndex,
+      world: options.world(),
+      channel,
+      engineWake: options.engineWake,
+    });
+    return {
+      end: new EngineEnd(channel),
+      reopen: () => post({ type: "reopen" }),
+      terminate: () => worker.terminate(),
+    };
+  };
+}

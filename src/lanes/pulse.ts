@@ -1,0 +1,84 @@
+/**
+ * The hosted pulse lane: runs probes on the runtime's event loop. A job is one check; its attempts are run_check.ts's.
+ * aux0 (lateness at dispatch) and sentUs come back as aux0 and aux1, so that the engine can add up the whole way.
+ * Typical load: 2,000 checks a second a thread, most of them waiting for a socket.
+ */
+import { oneLine } from "../base/log.ts";
+import { LOCAL, OUTCOMES, reasonIndex } from "../model/outcome.ts";
+import type { Probe, ProbeResult } from "../model/plugin.ts";
+import type { JobFields } from "../shm/records.ts";
+import type { Policy } from "../world/policy.ts";
+import { runCheck } from "./run_check.ts";
+import type { Execution } from "./run_lane.ts";
+import {
+  emptyExecution,
+  encodeBounded,
+  type LaneContext,
+  type LaneWork,
+  startLaneWorker,
+  type WorkerScope,
+} from "./worker.ts";
+
+/** What is kept of a check's text; the slab slots of pulse channels hold 256 bytes. */
+const TEXT_BYTES = 200;
+
+export function startPulseWorker(scope: WorkerScope, probes: readonly Probe[]): void {
+  startLaneWorker(scope, (context) => prepare(context, probes));
+}
+
+function prepare(context: LaneContext, probes: readonly Probe[]): LaneWork {
+  const byKind = new Map(probes.map((probe) => [probe.kind, probe]));
+  return {
+    async execute(job) {
+      const { world } = context;
+      const policy = world.policies[world.columns.policy[job.row] as number] as Policy;
+      const probe = byKind.get(policy.probe.kind);
+      if (probe === undefined) return unknownKind(job);
+      const request = {
+        monitor: world.name(job.row),
+        target: world.target(job.row),
+        config: policy.probe.config,
+        timeoutMs: policy.timeoutMs,
+      };
+      const { result, attempts, fault } = await runCheck(probe, request, policy.retries);
+      if (fault !== undefined) {
+        context.log("error", "Fault in a probe", {
+          monitor: request.monitor,
+          kind: policy.probe.kind,
+          error: fault,
+        });
+      }
+      return {
+        outcome: OUTCOMES.indexOf(result.outcome),
+        reason: reasonIndex(result.reason),
+        attempts,
+        value: result.value,
+        dnsUs: result.dnsUs ?? 0,
+        connectUs: result.connectUs ?? 0,
+        firstByteUs: result.firstByteUs ?? 0,
+        aux0: job.aux0,
+        aux1: job.sentUs,
+        text: textOf(result),
+      };
+    },
+    reopen: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The check's line and, as plug-ins print it, its performance data after a bar. */
+function textOf({ text, perfdata }: ProbeResult): Uint8Array | undefined {
+  const data = perfdata?.map(({ label, value, unit }) => `${label}=${value ?? "U"}${unit}`).join(" ");
+  if (text === undefined && data === undefined) return undefined;
+  return encodeBounded(oneLine(`${text ?? ""}${data === undefined ? "" : ` | ${data}`}`), TEXT_BYTES);
+}
+
+function unknownKind(job: Readonly<JobFields>): Execution {
+  return {
+    ...emptyExecution(),
+    outcome: LOCAL,
+    reason: reasonIndex("local_fault"),
+    aux0: job.aux0,
+    aux1: job.sentUs,
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * A piece of a manifest's text that still knows which lines of the file it came from. A file that is cut in pieces gives
+ * several of them, and one may itself be glued from parts of the file (what stands before and after `monitors:`).
+ */
+import type { Place } from "./problem.ts";
+
+export interface SourceText {
+  readonly file: string;
+  readonly text: string;
+  /** Ascending by offset, the first at 0: the text from `offset` (UTF-16 units) on begins at `line` (from 1) of the file. */
+  readonly parts: readonly { readonly offset: number; readonly line: number }[];
+}
+
+export function wholeText(
+  options: { readonly file: string; readonly text: string; readonly line?: number },
+): SourceText {
+  return { file: options.file, text: options.text, parts: [{ offset: 0, line: options.line ?? 1 }] };
+}
+
+/** Offsets past the end give the end. The first call for a text walks it once; later ones are logarithmic. */
+export function placeAt(source: SourceText, offset: number): Place {
+  const end = Math.min(offset, source.text.length);
+  const starts = lineStarts(source);
+  const index = lastAtMost(starts, end);
+  const start = starts[index] as number;
+  let part = source.parts[0] as SourceText["parts"][number];
+  for (const candidate of source.parts) {
+    if (candidate.offset <= end) part = candidate;
+  }
+  const line = part.line + index - lastAtMost(starts, part.offset);
+  return { file: source.file, line, column: Array.from(source.text.slice(start, end)).length + 1 };
+}
+
+const KNOWN = new WeakMap<SourceText, number[]>();
+
+/** Offsets at which lines begin; YAML 1.2 §5.4: LF, CR LF, CR. */
+function lineStarts(source: SourceText): number[] {
+  let starts = KNOWN.get(source);
+  if (starts === undefined) {
+    starts = [0];
+    const { text } = source;
+    const hasReturns = text.includes("\r");
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+    if (hasReturns) {
+      for (const found of text.matchAll(/\r(?!\n)/g)) starts.push(found.index + 1);
+      starts.sort((a, b) => a - b);
+    }
+    KNOWN.set(source, starts);
+  }
+  return starts;
+}
+
+/** Index of the last entry that is at most the wanted one; the first entry always is. */
+function lastAtMost(ascending: readonly number[], wanted: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((ascending[middle] as number) <= wanted) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

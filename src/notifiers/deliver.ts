@@ -1,0 +1,34 @@
+/** One HTTP call of a notifier turned into a delivery result, by the shared table of answers. No secret enters the texts. */
+import { SYSTEM_CLOCK } from "../base/clock.ts";
+import type { DeliveryResult } from "../model/plugin.ts";
+import { callHttp, type HttpAnswer, type HttpCall } from "../net/http_client.ts";
+import { classifyAnswer } from "../net/retry_class.ts";
+
+export interface DeliverOptions {
+  /** What `describe` says of the channel: opens every error text. */
+  readonly channel: string;
+  /** What the answer says about the reason, when the channel has a form for it that is safe to show. */
+  readonly explain?: (answer: HttpAnswer) => string;
+}
+
+export async function deliver(
+  call: HttpCall,
+  options: DeliverOptions,
+  signal: AbortSignal,
+): Promise<DeliveryResult> {
+  const answer = await callHttp(call, signal);
+  if (answer.kind === "failure") return { result: "retry", error: `${options.channel}: ${answer.text}` };
+  const verdict = classifyAnswer(answer, SYSTEM_CLOCK.wallMs());
+  if (verdict.class === "ok") return { result: "sent" };
+  const reason = options.explain?.(answer) ?? "";
+  const error = `${options.channel}: answered ${answer.status}${reason === "" ? "" : `: ${reason}`}`;
+  if (verdict.class === "refused") return { result: "refused", error };
+  const { retryAfterMs } = verdict;
+  return retryAfterMs === undefined ? { result: "retry", error } : { result: "retry", error, retryAfterMs };
+}
+
+/** For channels that hold nothing open between two sends. */
+export const NOTHING_OPEN = {
+  reopen: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+} as const;

@@ -1,0 +1,155 @@
+/**
+ * Alerts as PagerDuty events. Red and yellow trigger, green resolves the same alert (dedup_key). Cyan and gray are change
+ * events, which page nobody: acknowledging on a repair would silence the red that follows a repair that did not help.
+ * Sources: developer.pagerduty.com "Send an alert event", "Send a change event" (Events API v2).
+ */
+import { createHash } from "node:crypto";
+import { oneLine } from "../base/log.ts";
+import { z } from "../base/schema.ts";
+import { httpUrlField, urlOrigin } from "../base/url_field.ts";
+import type { Color } from "../model/color.ts";
+import type { AlertMessage } from "../model/message.ts";
+import type { Channel, DeliveryResult, Notifier } from "../model/plugin.ts";
+import type { HttpAnswer } from "../net/http_client.ts";
+import { alertFacts } from "./alert_facts.ts";
+import { deliver, NOTHING_OPEN } from "./deliver.ts";
+
+export interface PagerdutyConfig {
+  readonly url: string;
+  /** Absent in a documented form of the manifest; then nothing can be sent. */
+  readonly routingKey?: string;
+}
+
+const DEFAULT_URL = "https://events.pagerduty.com/v2/enqueue";
+
+const CONFIG = z.strictObject({
+  url: httpUrlField().default(DEFAULT_URL),
+  routing_key: z.string().min(1).optional(),
+  integration_key: z.string().min(1).optional(),
+}).transform((config, context): PagerdutyConfig => {
+  const { url, routing_key: routing, integration_key: integration } = config;
+  if (routing !== undefined && integration !== undefined) {
+    context.addIssue({ code: "custom", message: "expected one of routing_key, integration_key, not both" });
+    return z.NEVER;
+  }
+  const routingKey = routing ?? integration;
+  return routingKey === undefined ? { url } : { url, routingKey };
+});
+
+/** Characters. */
+const DEDUP_KEY_MAX = 255;
+const SUMMARY_MAX = 1024;
+
+const EVENT_OF: Readonly<Record<Color, "trigger" | "resolve" | "change">> = {
+  red: "trigger",
+  yellow: "trigger",
+  green: "resolve",
+  cyan: "change",
+  gray: "change",
+};
+
+const EXAMPLE = `name: shop
+pulse_check:
+  type: http
+  interval: 30s
+  config: {url: "http://shop.example.com/health"}
+codes:
+  red:
+    notify: pagerduty
+    config: {routing_key: "0123456789abcdef0123456789abcdef"}
+`;
+
+export const PAGERDUTY: Notifier<PagerdutyConfig> = {
+  kind: "pagerduty",
+  aliases: [],
+  summary: "PagerDuty events: red and yellow trigger, green resolves",
+  schema: CONFIG,
+  advice: (config) =>
+    config.routingKey === undefined ? "no routing_key is given: nothing can be sent" : undefined,
+  example: EXAMPLE,
+  descriptors: 1,
+  estimateMs: 200,
+  timeoutMs: 10_000,
+  describe: (config) => `pagerduty ${urlOrigin(config.url)}`,
+  open: openPagerduty,
+};
+
+function openPagerduty(config: PagerdutyConfig): Channel {
+  const channel = PAGERDUTY.describe(config);
+  const { routingKey } = config;
+  if (routingKey === undefined) {
+    const refusal: DeliveryResult = {
+      result: "refused",
+      error: `${channel}: no routing_key in the configuration`,
+    };
+    return { ...NOTHING_OPEN, send: () => Promise.resolve(refusal) };
+  }
+  return {
+    ...NOTHING_OPEN,
+    send(message, signal) {
+      const kind = EVENT_OF[message.color];
+      // Beside …/v2/enqueue stands …/v2/change/enqueue.
+      const url = kind === "change" ? new URL("change/enqueue", config.url).href : config.url;
+      const body = JSON.stringify({ routing_key: routingKey, ...eventOf(message, kind) });
+      const headers = [["Content-Type", "application/json"]] as const;
+      const explain = (answer: HttpAnswer) => pagerdutyReason(answer, routingKey);
+      return deliver({ method: "POST", url, headers, body }, { channel, explain }, signal);
+    },
+  };
+}
+
+function eventOf(message: AlertMessage, kind: "trigger" | "resolve" | "change") {
+  const dedupKey = boundedKey(message.dedupKey);
+  if (kind === "resolve") return { event_action: "resolve", dedup_key: dedupKey };
+  const common = {
+    summary: cut(`${message.title}: ${message.summary}`, SUMMARY_MAX),
+    source: message.target || message.monitor,
+    timestamp: message.at,
+    "custom_details": alertFacts(message),
+  };
+  if (kind === "change") return { payload: common };
+  return {
+    event_action: "trigger",
+    dedup_key: dedupKey,
+    client: "cpra",
+    payload: {
+      ...common,
+      severity: message.severity,
+      component: message.monitor,
+      group: message.groups.join(", "),
+      class: message.kind,
+    },
+    links: linksOf(message),
+  };
+}
+
+/** What was checked, one click away; an address with a user in it is not shown. */
+function linksOf(message: AlertMessage): readonly { readonly href: string; readonly text: string }[] {
+  if (!/^https?:\/\//.test(message.target) || !URL.canParse(message.target)) return [];
+  const url = new URL(message.target);
+  return url.username === "" ? [{ href: url.href, text: "target" }] : [];
+}
+
+/** Too long a key keeps its head for people and gets a digest, so that a resolve still finds its trigger. */
+function boundedKey(key: string): string {
+  if (key.length <= DEDUP_KEY_MAX) return key;
+  const digest = createHash("sha256").update(key).digest("hex").slice(0, 32);
+  return `${key.slice(0, DEDUP_KEY_MAX - digest.length - 1)}~${digest}`.toWellFormed();
+}
+
+function cut(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`.toWellFormed();
+}
+
+/** "message" and "errors" of the answer, with the key taken out should it be repeated there. */
+function pagerdutyReason(answer: HttpAnswer, routingKey: string): string {
+  try {
+    const parsed = ANSWER.parse(JSON.parse(answer.body));
+    const text = [parsed.message, ...parsed.errors].filter((part) => part !== "").join("; ");
+    return oneLine(cut(text.replaceAll(routingKey, "***"), 200));
+  } catch {
+    return "";
+  }
+}
+
+const ANSWER = z.object({ message: z.string().catch(""), errors: z.array(z.string()).catch([]) });

@@ -1,0 +1,63 @@
+/** What the engine thread and the server thread tell each other: few, small messages. Figures travel in shared memory. */
+import type { LogFields, LogLevel } from "../base/log.ts";
+import type { MetricsHandle } from "../telemetry/metrics.ts";
+import type { BuildInfo } from "../telemetry/process_metrics.ts";
+import type { WorldHandle } from "../world/world.ts";
+import type { ListenAddress } from "./listen_address.ts";
+
+export interface ServerBoot {
+  readonly type: "boot";
+  readonly build: BuildInfo;
+  /** Arguments of the process, for /debug/pprof/cmdline. */
+  readonly commandLine: readonly string[];
+  /** Each answers to everything; the profiles are only on those that say so. */
+  readonly listen: readonly (ListenAddress & {
+    readonly pprof: boolean;
+    /** The option that sets this address, named when it cannot be had: "--pprof.addr". */
+    readonly option: string;
+  })[];
+  /** Asked for on every address that is not loopback; without one such an address is refused. */
+  readonly token?: string;
+  /** P95 of the schedule lag that /readyz holds the engine to, ms. */
+  readonly sloMs: number;
+  readonly shared: SharedState;
+}
+
+/** The shared memory to read. Sent again after loading, because policies, channels and labels are plain values in it. */
+export interface SharedState {
+  readonly world: WorldHandle;
+  readonly metrics: MetricsHandle;
+  /** Where each channel goes, without secrets, by the channel's index. */
+  readonly channels: readonly string[];
+}
+
+/** A step of an incident, taken and committed by the engine. */
+export interface IncidentEvent {
+  readonly id: string;
+  readonly row: number;
+  /** Name of the transition, as the engine's log has it. */
+  readonly transition: string;
+  /** False with the step that closes the incident. */
+  readonly open: boolean;
+  /** Wall clock, ms: when the trouble began, and when this step was taken. */
+  readonly sinceMs: number;
+  readonly atMs: number;
+  readonly error: string;
+}
+
+export type ToServer =
+  | ServerBoot
+  /** The manifest is loaded (at boot or again): from now on /readyz may say yes. */
+  | { readonly type: "loaded"; readonly shared: SharedState }
+  /** Oldest first; as many as one tick made, so that a mass failure is not a message each. */
+  | { readonly type: "incidents"; readonly events: readonly IncidentEvent[] }
+  | { readonly type: "stop" };
+
+export type FromServer =
+  /** `urls` in the order of `listen`, with the real ports. */
+  | { readonly type: "listening"; readonly urls: readonly string[] }
+  /** Nothing listens; the text says where, why and what to do. */
+  | { readonly type: "listen-failed"; readonly error: string }
+  | { readonly type: "log"; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
+  /** Everything is closed; the thread may be ended. */
+  | { readonly type: "stopped" };

@@ -1,0 +1,97 @@
+/**
+ * Finds the policy and the channels of a monitor, or makes them: equal values share one entry.
+ * Load: a million specs in a row, a few thousand distinct, each a fresh object. Used by the engine thread only.
+ */
+import type { Color } from "../model/color.ts";
+import type { ChannelSpec, MonitorSpec } from "../model/monitor.ts";
+import type { CodePolicy, Policy, RemedyPolicy } from "./policy.ts";
+import { createValueTable, type ValueTable } from "./value_table.ts";
+
+export interface Interner {
+  readonly policies: readonly Policy[];
+  readonly channels: readonly ChannelSpec[];
+  /** Index of the spec's policy. */
+  policyOf(spec: MonitorSpec): number;
+}
+
+export function createInterner(): Interner {
+  const policies: Policy[] = [];
+  const channels: ChannelSpec[] = [];
+  const tables = { configs: createValueTable(), remedies: createValueTable(), codes: createValueTable() };
+  const channelTable = createValueTable();
+  const policyIndex = new Map<string, number>();
+
+  const channelOf = ({ kind, config }: ChannelSpec): number => {
+    const index = channelTable.numberOf({ kind, config });
+    if (index === channels.length) channels.push({ kind, config });
+    return index;
+  };
+
+  const codesOf = (codes: MonitorSpec["codes"]): Policy["codes"] => {
+    const result: Partial<Record<Color, CodePolicy>> = {};
+    for (const color of Object.keys(codes) as Color[]) {
+      const code = codes[color];
+      if (code === undefined) continue;
+      const { dispatch, cooldownMs, repeatMs } = code;
+      result[color] = {
+        dispatch,
+        channels: [...new Set(code.channels.map(channelOf))],
+        cooldownMs,
+        repeatMs,
+      };
+    }
+    return result;
+  };
+
+  return {
+    policies,
+    channels,
+    policyOf: (spec) => {
+      const key = policyKey(spec, tables);
+      const known = policyIndex.get(key);
+      if (known !== undefined) return known;
+      policyIndex.set(key, policies.length);
+      return policies.push(policyFrom(spec, codesOf(spec.codes))) - 1;
+    },
+  };
+}
+
+interface Tables {
+  readonly configs: ValueTable;
+  readonly remedies: ValueTable;
+  readonly codes: ValueTable;
+}
+
+/** Everything but name, targets and attributes. Kinds are words without spaces. */
+function policyKey(spec: MonitorSpec, tables: Tables): string {
+  const { probe, remedy } = spec;
+  const repair = remedy === undefined
+    ? ""
+    : ` ${remedy.kind} ${
+      tables.remedies.numberOf(remedy.config)
+    } ${remedy.retries} ${remedy.maxFailures} ${remedy.timeoutMs}`;
+  return `${probe.kind} ${tables.configs.numberOf(probe.config)} ${tables.codes.numberOf(spec.codes)} ` +
+    `${spec.intervalMs} ${spec.timeoutMs} ${spec.retries} ${spec.unhealthyThreshold} ${spec.healthyThreshold} ` +
+    `${spec.verificationChecks} ${spec.verificationTimeoutMs}${repair}`;
+}
+
+function policyFrom(spec: MonitorSpec, codes: Policy["codes"]): Policy {
+  return {
+    probe: { kind: spec.probe.kind, config: spec.probe.config },
+    intervalMs: spec.intervalMs,
+    timeoutMs: spec.timeoutMs,
+    retries: spec.retries,
+    unhealthyThreshold: spec.unhealthyThreshold,
+    healthyThreshold: spec.healthyThreshold,
+    verificationChecks: spec.verificationChecks,
+    verificationTimeoutMs: spec.verificationTimeoutMs,
+    remedy: remedyFrom(spec.remedy),
+    codes,
+  };
+}
+
+function remedyFrom(remedy: MonitorSpec["remedy"]): RemedyPolicy | null {
+  if (remedy === undefined) return null;
+  const { kind, config, retries, maxFailures, timeoutMs } = remedy;
+  return { kind, config, retries, maxFailures, timeoutMs };
+}

@@ -1,0 +1,196 @@
+/**
+ * The world: every monitor of this process, in shared memory. The engine thread creates it, adds monitors and writes the
+ * columns; workers and the server attach and read. Typical load: a million rows added within seconds at boot, then
+ * columns rewritten for the life of the process. It decides nothing: what the values mean is the engine's business.
+ *
+ * A row is visible to other threads when `count` says so. A worker learns of a row by its job's ring, which orders
+ * memory; the server may see a count that is a moment old.
+ */
+import { assert } from "../base/assert.ts";
+import { hashText } from "../base/hash.ts";
+import type { ChannelSpec, MonitorSpec } from "../model/monitor.ts";
+import { ArenaReader, attachArena, createArena } from "./arena.ts";
+import { ArenaWriter } from "./arena_writer.ts";
+import { type AttributeStore, createAttributeStore } from "./attribute_store.ts";
+import { columnLayout, type Columns } from "./columns.ts";
+import { createInterner, type Interner } from "./interning.ts";
+import { type Attributes, NO_ATTRIBUTES, type Policy } from "./policy.ts";
+
+export interface WorldOptions {
+  /** Most monitors; reserves address space, no memory. */
+  readonly capacity: number;
+  /** Most bytes of text; by default 128 for each of `capacity`, where a fleet needs 15 to 40. */
+  readonly arenaBytes?: number;
+}
+
+/** What attachWorld() needs; can be posted to a worker. */
+export interface WorldHandle {
+  readonly capacity: number;
+  readonly columns: SharedArrayBuffer;
+  readonly arena: SharedArrayBuffer;
+  readonly policies: readonly Policy[];
+  readonly channels: readonly ChannelSpec[];
+}
+
+/** Bad input: more monitors, or more text, than the process was told to hold. */
+export class WorldFullError extends Error {
+  override readonly name = "WorldFullError";
+}
+
+export function createWorld({ capacity, arenaBytes = defaultArenaBytes(capacity) }: WorldOptions): World {
+  assert(Number.isInteger(capacity) && capacity > 0, "a world has room for at least one monitor");
+  return new World(capacity, arenaBytes);
+}
+
+export function attachWorld(handle: WorldHandle): WorldView {
+  return new WorldView(handle);
+}
+
+/** Where the three texts of a row stand in its record. */
+const NAME = 0;
+const TARGET = 1;
+const REMEDY_TARGET = 2;
+
+/** What any thread can read. Not for use by two threads at once: each attaches its own. */
+export class WorldView {
+  readonly columns: Columns;
+  /** Most rows there will ever be. */
+  readonly capacity: number;
+  readonly policies: readonly Policy[];
+  readonly channels: readonly ChannelSpec[];
+  readonly #count: Uint32Array;
+  readonly #texts: ArenaReader;
+
+  constructor(handle: WorldHandle) {
+    const { count, ...columns } = columnLayout(handle.capacity).attach(handle.columns);
+    this.columns = columns;
+    this.#count = count;
+    this.#texts = new ArenaReader(attachArena(handle.arena));
+    this.capacity = handle.capacity;
+    this.policies = handle.policies;
+    this.channels = handle.channels;
+  }
+
+  /** Rows in use: 0 ≤ row < count. */
+  get count(): number {
+    return this.#count[0] as number;
+  }
+
+  name(row: number): string {
+    return this.#texts.text(this.#record(row), NAME);
+  }
+
+  target(row: number): string {
+    return this.#texts.text(this.#record(row), TARGET);
+  }
+
+  /** "" when the monitor has no remedy. */
+  remedyTarget(row: number): string {
+    return this.#texts.text(this.#record(row), REMEDY_TARGET);
+  }
+
+  attributes(row: number): Attributes {
+    const offset = this.columns.attributes[row] as number;
+    return offset === 0 ? NO_ATTRIBUTES : JSON.parse(this.#texts.text(offset, 0));
+  }
+
+  /** Row of the monitor with exactly this name, or -1. Scans one column: 1 to 6 ms per million rows. */
+  find(name: string): number {
+    const identity = hashText(name);
+    const bytes = this.#texts.encode(name);
+    const identities = this.columns.identity;
+    const count = this.count;
+    for (let row = 0; row < count; row++) {
+      if (identities[row] === identity && this.#texts.equals(this.#record(row), NAME, bytes)) {
+        return row;
+      }
+    }
+    return -1;
+  }
+
+  /** A test for "the name of this row contains `part`" that makes no string per row. */
+  nameMatcher(part: string): (row: number) => boolean {
+    const bytes = this.#texts.encode(part);
+    return (row) => this.#texts.contains(this.#record(row), NAME, bytes);
+  }
+
+  #record(row: number): number {
+    const offset = this.columns.text[row];
+    assert(offset !== undefined && offset !== 0, "the row is in use");
+    return offset;
+  }
+}
+
+/** The writer's side, on the engine thread. */
+export class World extends WorldView {
+  readonly #handle: WorldHandle;
+  readonly #writer: ArenaWriter;
+  readonly #interner: Interner;
+  readonly #attributes: AttributeStore;
+  readonly #rowsInUse: Uint32Array;
+
+  constructor(capacity: number, arenaBytes: number) {
+    const interner = createInterner();
+    const layout = columnLayout(capacity);
+    const columns = layout.allocate();
+    const arena = createArena(arenaBytes);
+    const handle = { capacity, columns, arena, policies: interner.policies, channels: interner.channels };
+    super(handle);
+    this.#handle = handle;
+    this.#interner = interner;
+    this.#writer = new ArenaWriter(attachArena(arena));
+    this.#attributes = createAttributeStore(this.#writer);
+    this.#rowsInUse = layout.attach(columns).count;
+  }
+
+  /** Row of the new monitor. Throws WorldFullError, having added nothing. The caller knows that the name is new. */
+  add(spec: MonitorSpec): number {
+    const row = this.count;
+    if (row === this.capacity) throw new WorldFullError(rowsFull(spec.name, this.capacity));
+    const remedyTarget = spec.remedy?.target ?? "";
+    const attributes = this.#attributes.json(spec);
+    const units = spec.name.length + spec.probe.target.length + remedyTarget.length + attributes.length;
+    if (!this.#writer.hasRoom(units, 4)) {
+      throw new WorldFullError(textFull(spec.name, this.#handle.arena.byteLength));
+    }
+
+    const { columns } = this;
+    columns.attributes[row] = this.#attributes.store(attributes);
+    this.#writer.stage(spec.name);
+    columns.identity[row] = this.#writer.stagedHash();
+    this.#writer.stage(spec.probe.target);
+    this.#writer.stage(remedyTarget);
+    columns.text[row] = this.#writer.commit();
+    columns.policy[row] = this.#interner.policyOf(spec);
+    columns.wheelNext[row] = -1;
+    columns.wheelPrevious[row] = -1;
+    this.#rowsInUse[0] = row + 1;
+    return row;
+  }
+
+  /** Policies and channels are those known by then: rows added later need a handle of their own. */
+  handle(): WorldHandle {
+    return { ...this.#handle, policies: [...this.policies], channels: [...this.channels] };
+  }
+
+  /** Bytes of text stored, templates and their table included. */
+  get arenaBytesUsed(): number {
+    return this.#writer.bytesUsed;
+  }
+}
+
+function defaultArenaBytes(capacity: number): number {
+  return Math.min(65_536 + capacity * 128, 0xffff_0000);
+}
+
+function rowsFull(monitor: string, capacity: number): string {
+  const quoted = JSON.stringify(monitor);
+  return `Cannot add monitor ${quoted}: there is room for ${capacity} monitors, and all of it is used; ` +
+    `raise the setting max_monitors (now ${capacity})`;
+}
+
+function textFull(monitor: string, arenaBytes: number): string {
+  const quoted = JSON.stringify(monitor);
+  return `Cannot add monitor ${quoted}: its name, targets and labels do not fit into what is left of ` +
+    `the ${arenaBytes} bytes for texts; raise the setting max_monitors, which sizes them`;
+}

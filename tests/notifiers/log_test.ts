@@ -1,0 +1,202 @@
+/** The log notifier on real files: bursts, order, rotation, full disks. */
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { LOG } from "../../src/notifiers/log.ts";
+import { alertMessage } from "../support/alert_message.ts";
+
+const NEVER = new AbortController().signal;
+
+function temporary() {
+  const folder = mkdtempSync(join(tmpdir(), "cpra-log-"));
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+function lines(file: string): Record<string, unknown>[] {
+  const text = readFileSync(file, "utf8");
+  assert.ok(text === "" || text.endsWith("\n"));
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+}
+
+test("log appends one JSON line per alert and creates its file with mode 0640", async () => {
+  using place = temporary();
+  const file = join(place.folder, "alerts.log");
+  const channel = LOG.open({ file });
+  assert.equal(existsSync(file), false, "nothing is touched before the first alert");
+  const message = alertMessage({ summary: "two\nlines \u2028 and \u0000" });
+  assert.deepEqual(await channel.send(message, NEVER), { result: "sent" });
+  assert.equal(statSync(file).mode & 0o777 & ~process.umask(), 0o640 & ~process.umask());
+  const [line] = lines(file);
+  assert.equal(line?.["summary"], message.summary);
+  assert.equal(line?.["color"], "red");
+  assert.equal(line?.["key"], message.key);
+  await channel.close();
+});
+
+test("log writes 1,000 alerts sent at once as 1,000 whole lines, each sender's in order", async () => {
+  using place = temporary();
+  const file = join(place.folder, "alerts.log");
+  writeFileSync(file, '{"kept":true}\n');
+  // Two channels on one file, as two code workers have them.
+  const channels = [LOG.open({ file }), LOG.open({ file })];
+  const sender = async (name: number) => {
+    for (let seq = 0; seq < 20; seq++) {
+      const message = alertMessage({ monitor: `m${name}`, seq, summary: "x".repeat(name * 50) });
+      const result = await (channels[name % 2] as (typeof channels)[0]).send(message, NEVER);
+      assert.equal(result.result, "sent");
+    }
+  };
+  await Promise.all(Array.from({ length: 50 }, (_, name) => sender(name)));
+  const burst = Array.from(
+    { length: 1000 },
+    (_, seq) => channels[0]?.send(alertMessage({ monitor: "burst", seq }), NEVER),
+  );
+  assert.ok((await Promise.all(burst)).every((result) => result?.result === "sent"));
+
+  const written = lines(file);
+  assert.deepEqual(written.shift(), { kept: true });
+  assert.equal(written.length, 2000);
+  const last = new Map<unknown, number>();
+  for (const { monitor, seq } of written) {
+    assert.equal(seq, (last.get(monitor) ?? -1) + 1, `order of ${monitor}`);
+    last.set(monitor, seq as number);
+  }
+  await Promise.all(channels.map((channel) => channel.close()));
+});
+
+test("log goes on in a new file after every rename and reopen, and loses no line in between", async () => {
+  using place = temporary();
+  const file = join(place.folder, "alerts.log");
+  const channel = LOG.open({ file });
+  const summary = "x".repeat(20_000);
+  const sends: Promise<unknown>[] = [];
+  const files = [file];
+  for (let rotation = 0; rotation < 20; rotation++) {
+    for (let i = 0; i < 30; i++) {
+      sends.push(channel.send(alertMessage({ seq: sends.length, summary }), NEVER));
+    }
+    // Now and then in the middle of a write.
+    if (rotation % 2 === 0) await sends[sends.length - 30];
+    const old = `${file}.${rotation}`;
+    if (existsSync(file)) {
+      renameSync(file, old);
+      files.splice(-1, 0, old);
+    }
+    const reopened = channel.reopen();
+    if (rotation % 3 === 0) await reopened;
+  }
+  for (const result of await Promise.all(sends)) assert.deepEqual(result, { result: "sent" });
+  const seqs = files.flatMap(lines).map((line) => line["seq"]);
+  assert.deepEqual(seqs, sends.map((_, seq) => seq));
+  await channel.close();
+});
+
+test("log says what is wrong with its place, and works once that is put right", async () => {
+  using place = temporary();
+  const file = join(place.folder, "gone", "alerts.log");
+  const channel = LOG.open({ file });
+  assert.deepEqual(await channel.send(alertMessage(), NEVER), {
+    result: "retry",
+    error: `log ${file}: its directory does not exist`,
+  });
+  mkdirSync(join(place.folder, "gone"));
+  assert.deepEqual(await channel.send(alertMessage(), NEVER), { result: "sent" });
+  await channel.close();
+  assert.deepEqual(await LOG.open({ file: place.folder }).send(alertMessage(), NEVER), {
+    result: "refused",
+    error: `log ${place.folder}: it is a directory`,
+  });
+  assert.deepEqual(await LOG.open({ file: "/dev/full" }).send(alertMessage(), NEVER), {
+    result: "retry",
+    error: "log /dev/full: no space left on the disk",
+  });
+});
+
+test("log on a disk that fills up and is emptied again has every accepted line whole", async (context) => {
+  using place = temporary();
+  const disk = join(place.folder, "disk");
+  mkdirSync(disk);
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", disk], { stdio: "pipe" });
+  } catch {
+    context.skip?.("needs the right to mount a tmpfs");
+    return;
+  }
+  try {
+    const file = join(disk, "alerts.log");
+    const ballast = join(disk, "ballast");
+    writeFileSync(ballast, "x".repeat(8192));
+    const channel = LOG.open({ file });
+    const sent: number[] = [];
+    const send = async (seq: number) => {
+      const result = await channel.send(alertMessage({ seq, summary: "y".repeat(1500) }), NEVER);
+      if (result.result === "sent") sent.push(seq);
+      return result;
+    };
+    const results = await Promise.all(Array.from({ length: 10 }, (_, seq) => send(seq)));
+    assert.deepEqual(results.at(-1), { result: "retry", error: `log ${file}: no space left on the disk` });
+    rmSync(ballast);
+    assert.deepEqual(await send(100), { result: "sent" });
+    const whole = readFileSync(file, "utf8").split("\n").flatMap((line) => {
+      try {
+        return [(JSON.parse(line) as { seq: number }).seq];
+      } catch {
+        return [];
+      }
+    });
+    assert.deepEqual(sent.filter((seq) => !whole.includes(seq)), []);
+    assert.equal(whole.at(-1), 100, "nothing is joined to the line that was cut");
+    assert.ok(whole.length > 1, "the lines that still fitted are there");
+    await channel.close();
+  } finally {
+    execFileSync("umount", ["-l", disk]);
+  }
+});
+
+test("log does not join a line to what a crash left of another", async () => {
+  using place = temporary();
+  const file = join(place.folder, "alerts.log");
+  writeFileSync(file, '{"seq":1}\n{"seq":');
+  const channel = LOG.open({ file });
+  await channel.send(alertMessage({ seq: 2 }), NEVER);
+  await channel.reopen();
+  await channel.send(alertMessage({ seq: 3 }), NEVER);
+  await channel.close();
+  const [first, broken, second, third, end] = readFileSync(file, "utf8").split("\n");
+  assert.deepEqual([first, broken, end], ['{"seq":1}', '{"seq":', ""]);
+  assert.deepEqual([second, third].map((line) => JSON.parse(line ?? "").seq), [2, 3]);
+});
+
+test("log settles at its signal when the file takes nothing, and holds back no later line", async () => {
+  using place = temporary();
+  const pipe = join(place.folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const channel = LOG.open({ file: pipe });
+  // Opening a FIFO for writing waits for a reader.
+  const first = channel.send(alertMessage({ seq: 1 }), AbortSignal.timeout(50));
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  const second = channel.send(alertMessage({ seq: 2 }), AbortSignal.timeout(50));
+  const third = channel.send(alertMessage({ seq: 3 }), NEVER);
+  const late = { result: "retry", error: `log ${pipe}: not written in time` };
+  assert.deepEqual(await Promise.all([first, second]), [late, late]);
+  const read = promisify(execFile)("head", ["-n", "2", pipe]);
+  assert.deepEqual(await third, { result: "sent" });
+  const seqs = (await read).stdout.trim().split("\n").map((line) =>
+    (JSON.parse(line) as { seq: number }).seq
+  );
+  assert.deepEqual(seqs, [1, 3], "what was given up before its write began is not written");
+  await channel.close();
+});

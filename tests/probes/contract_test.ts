@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { z } from "../../src/base/schema.ts";
+import { REASONS } from "../../src/model/outcome.ts";
+import type { Probe } from "../../src/model/plugin.ts";
+import { PROBES } from "../../src/probes/registry.ts";
+import { eventually, openSockets, serveRaw } from "../net/sockets.ts";
+
+/** A configuration of every kind that keeps the probe waiting until its signal. */
+function hangingConfig(kind: string, port: number): unknown {
+  const configs: Readonly<Record<string, unknown>> = {
+    http: { url: `http://127.0.0.1:${port}/` },
+    tcp: { host: "127.0.0.1", port, send: "?", expect: "never" },
+    script: { command: "sleep 300" },
+  };
+  assert.ok(kind in configs, `say how a probe of kind ${kind} is kept waiting`);
+  return configs[kind];
+}
+
+function requestOf(probe: Probe, config: unknown) {
+  const { target, shared } = probe.split(probe.schema.parse(config));
+  return { monitor: "m", target, config: JSON.parse(JSON.stringify(shared)) as unknown, timeoutMs: 60_000 };
+}
+
+test("kinds and aliases are lower-case words, each used once", () => {
+  const words = PROBES.flatMap((probe) => [probe.kind, ...probe.aliases]);
+  assert.equal(new Set(words).size, words.length, words.join(" "));
+  for (const word of words) assert.match(word, /^[a-z][a-z0-9]*$/);
+});
+
+test("every probe says what it is, and its example names it", () => {
+  for (const probe of PROBES) {
+    assert.ok(probe.summary.length > 0 && probe.summary.length <= 80, probe.kind);
+    assert.match(probe.example, new RegExp(`type: ${probe.kind}$`, "m"));
+    assert.match(probe.example, /^name: /);
+    assert.ok(probe.descriptors >= 1 && probe.estimateMs > 0, probe.kind);
+  }
+});
+
+test("a parsed configuration is plain JSON, and split keeps it so", async () => {
+  await using server = await serveRaw(() => {});
+  for (const probe of PROBES) {
+    const config = probe.schema.parse(hangingConfig(probe.kind, server.port));
+    assert.deepEqual(JSON.parse(JSON.stringify(config)), config, probe.kind);
+    const { target, shared } = probe.split(config);
+    assert.ok(target.length > 0, probe.kind);
+    assert.deepEqual(JSON.parse(JSON.stringify(shared)), shared, probe.kind);
+    const other = probe.split(probe.schema.parse(hangingConfig(probe.kind, server.port)));
+    assert.equal(
+      JSON.stringify(other.shared),
+      JSON.stringify(shared),
+      `${probe.kind}: equal monitors share one policy`,
+    );
+  }
+});
+
+test("unknown keys, and things that are no mapping, are refused", async () => {
+  await using server = await serveRaw(() => {});
+  for (const probe of PROBES) {
+    const good = hangingConfig(probe.kind, server.port) as Record<string, unknown>;
+    assert.ok(!probe.schema.safeParse({ ...good, unheardOf: 1 }).success, probe.kind);
+    for (const bad of [null, [], "text", 5]) assert.ok(!probe.schema.safeParse(bad).success, probe.kind);
+  }
+});
+
+test("every schema can be written as JSON Schema for editors", () => {
+  for (const probe of PROBES) {
+    const schema = z.toJSONSchema(probe.schema, { io: "input", unrepresentable: "any" });
+    assert.equal(schema.additionalProperties, false, probe.kind);
+  }
+});
+
+test("a signal that has fired before the start ends a check at once, with nothing held", async () => {
+  await using server = await serveRaw(() => {});
+  const before = openSockets();
+  for (const probe of PROBES) {
+    const startedMs = performance.now();
+    const result = await probe.run(
+      requestOf(probe, hangingConfig(probe.kind, server.port)),
+      AbortSignal.abort(),
+    );
+    assert.notEqual(result.outcome, "pass", probe.kind);
+    assert.ok(result.reason in REASONS);
+    assert.ok(performance.now() - startedMs < 500, probe.kind);
+  }
+  assert.ok(await eventually(() => openSockets() <= before));
+});
+
+test("a signal that fires in flight ends a check soon, with everything freed", async () => {
+  await using server = await serveRaw(() => {});
+  const held = openSockets();
+  for (const probe of PROBES) {
+    const controller = new AbortController();
+    const running = Promise.all(
+      Array.from(
+        { length: 5 },
+        () => probe.run(requestOf(probe, hangingConfig(probe.kind, server.port)), controller.signal),
+      ),
+    );
+    const early = await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 150))]);
+    assert.equal(early, undefined, `${probe.kind} ended before its signal: ${JSON.stringify(early)}`);
+    const firedMs = performance.now();
+    controller.abort();
+    for (const result of await running) {
+      assert.equal(result.outcome, "fail", probe.kind);
+      assert.ok(Number.isInteger(result.value) && result.value >= 0);
+    }
+    assert.ok(performance.now() - firedMs < 500, `${probe.kind} took ${performance.now() - firedMs} ms`);
+  }
+  // While the servers still hold their ends: what a probe does not free stays.
+  assert.ok(await eventually(() => openSockets() <= held), `${openSockets()} sockets, ${held} before`);
+});
