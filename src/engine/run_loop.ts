@@ -14,6 +14,8 @@ export function startLoop(
   options: { readonly wake: EngineWake; readonly afterTick: () => void },
 ): RunLoop {
   let stopped = false;
+  // A sleep on shared memory alone keeps no runtime alive: when the last worker has ended, this does.
+  const alive = setInterval(() => {}, 60_000);
   const run = async () => {
     while (!stopped) {
       const idleMs = engine.tick();
@@ -22,6 +24,7 @@ export function startLoop(
       if (idleMs <= TICK_MS) await new Promise((resolve) => setTimeout(resolve, idleMs));
       else await options.wake.sleep(idleMs, () => stopped || engine.hasNews());
     }
+    clearInterval(alive);
   };
   return {
     stop() {
