@@ -120,7 +120,7 @@ async function play({ options, context, io, targets, folder, address, signal }: 
     app.add(monitor);
   });
   if (!loaded.ok) throw new Error(`the demo's own manifest is wrong: ${JSON.stringify(loaded.problems[0])}`);
-  app.start(laneSettings(settings, fleet, thisMachine()));
+  app.start(laneSettings(settings, { fleet, machine: thisMachine(), channels: app.world.channels.length }));
   const breaking = breakTargets({ targets, options, signal });
   const snapshot = createSnapshot({ app, url: url || formatListenAddress(address), startedMs, transitions });
   await showDemo({ snapshot, terminal: processTerminal }, signal);

@@ -17,6 +17,8 @@ export interface PlanInput {
   readonly machine: Machine;
   /** Bytes of the texts of these monitors, as stored. */
   readonly arenaBytes: number;
+  /** Different places that alerts go to. */
+  readonly channels: number;
 }
 
 export interface PlanReport {
@@ -71,9 +73,10 @@ const WORKER_BYTES = 8.4e6;
 /** A socket, its buffers and what the runtime keeps beside it. */
 const SLOT_BYTES = 16_384;
 
-export function planReport({ fleet, settings, machine, arenaBytes }: PlanInput): PlanReport {
+export function planReport({ fleet, settings, machine, channels, arenaBytes }: PlanInput): PlanReport {
   // Slots are planned as if descriptors were no matter: what lacks is then said in descriptors, not in slots.
-  const lanes = laneSettings(settings, fleet, { ...machine, descriptors: Number.MAX_SAFE_INTEGER });
+  const unlimited = { ...machine, descriptors: Number.MAX_SAFE_INTEGER };
+  const lanes = laneSettings(settings, { fleet, machine: unlimited, channels });
   const decisions = LANES.map((lane) => {
     const { minSlots, maxSlots, minWorkers, maxWorkers, queueCapacity, cores, sloMs, headroom, prior } =
       lanes[lane];

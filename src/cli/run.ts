@@ -180,7 +180,7 @@ class Run {
 
   #startEngine({ app, settings }: Started): void {
     const machine = thisMachine();
-    app.start(laneSettings(settings, this.#fleet, machine));
+    app.start(laneSettings(settings, { fleet: this.#fleet, machine, channels: app.world.channels.length }));
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - this.#startedMs));
     this.#log.info("Controller started successfully", { after: took });
     this.#log.info(

@@ -40,7 +40,7 @@ export async function runPlan(request: PlanRequest, io: Io): Promise<number> {
   for (const fault of faults) io.err(`settings: error: ${fault}`);
   if (!result.ok || faults.length > 0) return 1;
   const arenaBytes = Math.round(world.arenaBytesUsed * Math.max(1, fleet.monitors / STORED_MONITORS));
-  const report = planReport({ fleet, settings, machine, arenaBytes });
+  const report = planReport({ fleet, settings, machine, channels: world.channels.length, arenaBytes });
   io.out(output === "json" ? JSON.stringify(report, null, 2) : renderPlan(report));
   return report.feasible ? 0 : 1;
 }

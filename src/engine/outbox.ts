@@ -19,6 +19,8 @@ import type { DeliveryResult } from "../model/plugin.ts";
 import { DueHeap } from "./due_heap.ts";
 import { type Linked, LinkedQueue } from "./linked_queue.ts";
 
+/** Most deliveries in flight per channel. The code lane has room for every channel's, so that a dead one stops no other. */
+export const DELIVERY_WINDOW = 16;
 const RETRY_BASE_MS = 1000;
 const RETRY_CAP_MS = 300_000;
 const RETRY_LEAST_MS = 100;
@@ -54,7 +56,7 @@ export interface OutboxCounts {
 export interface OutboxOptions {
   /** Channels are 0..channels-1. */
   readonly channels: number;
-  /** Most deliveries in flight per channel, default 16. */
+  /** Most deliveries in flight per channel. */
   readonly window?: number;
   readonly random: Random;
 }
@@ -103,7 +105,7 @@ export class Outbox {
   /** take() refused the last delivery: there is nothing to do until a place is free. */
   #laneFull = false;
 
-  constructor({ channels, window = 16, random }: OutboxOptions) {
+  constructor({ channels, window = DELIVERY_WINDOW, random }: OutboxOptions) {
     this.#window = window;
     this.#random = random;
     this.#channels = Array.from({ length: channels }, newChannel);

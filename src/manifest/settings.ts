@@ -110,6 +110,8 @@ const QUEUE_CAPACITY_DEFAULT: Readonly<Record<Pipeline, number>> = {
   intervention: 4096,
   code: 4096,
 };
+/** Slots are cheap, and a fleet that answers within a millisecond would need three: too few for the first ten that hang. */
+const MIN_SLOTS_DEFAULT: Readonly<Record<Pipeline, number>> = { pulse: 64, intervention: 4, code: 16 };
 const MAX_SLOTS_DEFAULT: Readonly<Record<Pipeline, number>> = { pulse: 4096, intervention: 64, code: 256 };
 
 export interface ResolvedSettings {
@@ -162,7 +164,7 @@ function resolvePipeline(name: Pipeline, sources: PipelineSources): PipelineSett
   }
   const threads = name === "pulse" ? Math.max(1, sources.cores) : Math.min(2, Math.max(1, sources.cores));
   const workers = bounds(stated.min_workers, stated.max_workers, threads);
-  const slots = bounds(stated.min_slots, stated.max_slots, MAX_SLOTS_DEFAULT[name]);
+  const slots = bounds(stated.min_slots, stated.max_slots, MAX_SLOTS_DEFAULT[name], MIN_SLOTS_DEFAULT[name]);
   for (const [word, range] of [["workers", workers], ["slots", slots]] as const) {
     if (range.min <= range.max) continue;
     sources.faults.push(`${name}: min_${word} ${range.min} is more than max_${word} ${range.max}`);
@@ -186,7 +188,8 @@ function bounds(
   min: number | undefined,
   max: number | undefined,
   maxDefault: number,
+  minDefault = 1,
 ): { min: number; max: number } {
   const top = max ?? Math.max(maxDefault, min ?? 1);
-  return { min: min ?? Math.min(1, top), max: top };
+  return { min: min ?? Math.min(minDefault, top), max: top };
 }

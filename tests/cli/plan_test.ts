@@ -20,7 +20,14 @@ function plan(monitors: number, changes: Partial<PlanInput> & { readonly set?: S
   const fleet = createFleetLoad(REGISTRIES);
   for (let index = 0; index < monitors; index++) fleet.add(fleetMonitor(index));
   const { settings } = resolveSettings([changes.set ?? {}], { cores: MACHINE.cores });
-  return planReport({ fleet, settings, machine: MACHINE, arenaBytes: monitors * 20, ...changes });
+  return planReport({
+    fleet,
+    settings,
+    machine: MACHINE,
+    channels: 1,
+    arenaBytes: monitors * 20,
+    ...changes,
+  });
 }
 
 test("arrival rates follow from intervals, and repairs and alerts from the stated assumption", () => {
@@ -69,7 +76,10 @@ test("what cannot be met is refused with the limit and how to raise it", () => {
 test("a manifest without monitors needs next to nothing", () => {
   const report = plan(0);
   assert.equal(report.feasible, true);
-  assert.deepEqual(report.pipelines.map(({ slots, workers }) => [slots, workers]), [[1, 1], [1, 1], [1, 1]]);
+  assert.deepEqual(report.pipelines.map(({ slots, workers }) => [slots, workers]), [[64, 1], [4, 1], [
+    16,
+    1,
+  ]]);
   assert.match(renderPlan(report), /^Plan for 0 monitors\n/);
 });
 

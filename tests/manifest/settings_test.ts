@@ -12,7 +12,7 @@ test("settings have every default, bounded by the cores", () => {
   assert.deepEqual(settings.pipelines.pulse, {
     minWorkers: 1,
     maxWorkers: 8,
-    minSlots: 1,
+    minSlots: 64,
     maxSlots: 4096,
     queue: "ring",
     queueCapacity: 16_384,
