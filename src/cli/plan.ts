@@ -88,7 +88,7 @@ export function planReport({ fleet, settings, machine, channels, arenaBytes }: P
       slotsPerThread: queueCapacity,
       cores,
     };
-    const measured = { ...prior, arrivals: 0, services: 0 };
+    const measured = { ...prior, waitMs: 0, arrivals: 0, services: 0 };
     return decide({ limits, sloMs, headroom, measured, prior }, undefined, 0);
   });
   const pipelines = decisions.map((decision, index) => {

@@ -36,6 +36,7 @@ export interface Measured {
   serviceMs: number;
   serviceMsSquared: number;
   cpuMs: number;
+  waitMs: number;
 }
 
 /** An adaptive queue starts this much smaller than the ring it may grow to. */
@@ -126,6 +127,7 @@ export class Pipeline {
       this.#measured.serviceMs += serviceMs;
       this.#measured.serviceMsSquared += serviceMs * serviceMs;
       this.#measured.cpuMs += result.cpuUs / 1000;
+      this.#measured.waitMs += result.waitUs / 1000;
       this.#drained++;
       this.#options.onResult(result, end.resultText(result.slot, result.textBytes));
     }, this.#options.settings.batchSize);
@@ -144,5 +146,6 @@ function noneMeasured(): Measured {
     serviceMs: 0,
     serviceMsSquared: 0,
     cpuMs: 0,
+    waitMs: 0,
   };
 }

@@ -133,6 +133,7 @@ function fieldsOf(
     cs2: round(traffic.cs2),
     erlangs: round(decision.offeredErlangs),
     wait_p95_ms: round(wait.p95Ms),
+    wait_measured_ms: round(decision.measuredWaitMs),
   };
 }
 

@@ -19,11 +19,15 @@ export interface Sample {
   readonly serviceMsSquared: number;
   /** CPU time of the worker threads. */
   readonly cpuMs: number;
+  /** Time those jobs waited before their service began. */
+  readonly waitMs: number;
 }
 
 export interface Estimate extends Traffic {
   /** CPU time per job, ms. */
   readonly cpuMs: number;
+  /** Mean measured wait before service, ms. */
+  readonly waitMs: number;
   /** Arrivals and services that it is made of: how far it can be trusted. */
   readonly arrivals: number;
   readonly services: number;
@@ -71,7 +75,15 @@ export function createEstimator({ windowMs, startMs }: EstimatorOptions): Estima
 }
 
 function estimateOf(samples: readonly TimedSample[]): Estimate {
-  const total = { durationMs: 0, arrivals: 0, services: 0, serviceMs: 0, serviceMsSquared: 0, cpuMs: 0 };
+  const total = {
+    durationMs: 0,
+    arrivals: 0,
+    services: 0,
+    serviceMs: 0,
+    serviceMsSquared: 0,
+    cpuMs: 0,
+    waitMs: 0,
+  };
   for (const sample of samples) {
     total.durationMs += sample.durationMs;
     total.arrivals += sample.arrivals;
@@ -79,6 +91,7 @@ function estimateOf(samples: readonly TimedSample[]): Estimate {
     total.serviceMs += sample.serviceMs;
     total.serviceMsSquared += sample.serviceMsSquared;
     total.cpuMs += sample.cpuMs;
+    total.waitMs += sample.waitMs;
   }
   const { arrivals, services } = total;
   const perMs = total.durationMs === 0 ? 0 : arrivals / total.durationMs;
@@ -87,6 +100,7 @@ function estimateOf(samples: readonly TimedSample[]): Estimate {
     arrivalsPerSecond: perMs * 1000,
     serviceMs,
     cpuMs: services === 0 ? 0 : total.cpuMs / services,
+    waitMs: services === 0 ? 0 : total.waitMs / services,
     ca2: dispersion(samples, perMs),
     cs2: serviceMs === 0 ? 0 : bounded(total.serviceMsSquared / services / (serviceMs * serviceMs) - 1),
     arrivals,

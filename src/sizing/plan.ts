@@ -62,6 +62,8 @@ export interface SizingDecision {
   readonly offeredErlangs: number;
   /** Predicted wait for a slot with the number of slots decided on. */
   readonly wait: Wait;
+  /** Mean wait as measured, for comparison; 0 before anything was. */
+  readonly measuredWaitMs: number;
   /** Why the objective cannot be met within the limits, one sentence each; usually empty. */
   readonly shortfalls: readonly string[];
 }
@@ -73,6 +75,8 @@ const SHRINK_COOLDOWN_MS = 30_000;
 /** Shrink only when this share of what there is suffices. */
 const SHRINK_BELOW = 0.8;
 const THREAD_WAIT_SHARE = 0.1;
+/** Share of a thread's time beyond which more slots help nothing. */
+const MAX_THREAD_LOAD = 0.8;
 /** CPU time per job is only known as a mean; it is taken as exponential. */
 const CPU_CS2 = 1;
 
@@ -86,8 +90,12 @@ export function decide(input: SizingInput, previous: SizingState | undefined, no
   const traffic = { arrivalsPerSecond, serviceMs, ca2, cs2, cpuMs };
 
   const slotNeed = needOfSlots(input, traffic);
+  const starving = serviceIs === "measured" && starves(input, previous);
   const wantedSlots = clamp(
-    slotNeed.feasible ? slotNeed.servers : Infinity,
+    Math.max(
+      slotNeed.feasible ? slotNeed.servers : Infinity,
+      starving ? 2 * (previous?.slots.value ?? 0) : 0,
+    ),
     limits.minSlots,
     limits.maxSlots,
   );
@@ -114,8 +122,19 @@ export function decide(input: SizingInput, previous: SizingState | undefined, no
     serviceIs,
     offeredErlangs: offeredErlangs(traffic),
     wait: predictWait(Math.min(state.slots.value, state.threads.value * limits.slotsPerThread), traffic),
+    measuredWaitMs: measured.waitMs,
     shortfalls: shortfallsOf({ limits, slotNeed, threadNeed, threadsToHold, maxThreads }),
   };
+}
+
+/**
+ * What was measured has the last word: jobs wait longer than the formula can know (a mean hides the targets that hang), so
+ * there are too few slots. Not when the threads have no CPU time left: more slots would then only lengthen the services,
+ * until they run into their deadlines. For exponential waits the 95th percentile is three means.
+ */
+function starves({ sloMs, measured }: SizingInput, previous: SizingState | undefined): boolean {
+  const cores = measured.arrivalsPerSecond * measured.cpuMs / 1000;
+  return 3 * measured.waitMs > sloMs && cores < MAX_THREAD_LOAD * (previous?.threads.value ?? 1);
 }
 
 function needOfSlots({ limits, sloMs, headroom }: SizingInput, traffic: Traffic): Need {

@@ -6,7 +6,7 @@ import { createEstimator, type Estimate, type Sample } from "../../src/sizing/es
 import { DETERMINISTIC, type Distribution, erlang, EXPONENTIAL, hyperexponential } from "./simulation.ts";
 
 const SEED = 77;
-const NOTHING: Sample = { arrivals: 0, services: 0, serviceMs: 0, serviceMsSquared: 0, cpuMs: 0 };
+const NOTHING: Sample = { arrivals: 0, services: 0, serviceMs: 0, serviceMsSquared: 0, cpuMs: 0, waitMs: 0 };
 
 interface Stream {
   readonly gaps: Distribution;
@@ -31,6 +31,7 @@ function estimateStream({ gaps, services, perSecond, serviceMs, seconds, random 
       sums.serviceMs += ms;
       sums.serviceMsSquared += ms * ms;
       sums.cpuMs += 0.25;
+      sums.waitMs += 3;
     }
     estimator.add(sums, untilMs);
   }
@@ -47,6 +48,7 @@ test("rate, service time and both variabilities of a stream come out as they wen
       assert.ok(Math.abs(found.arrivalsPerSecond / 400 - 1) < 0.03, what);
       assert.ok(Math.abs(found.serviceMs / 20 - 1) < 0.03, what);
       assert.ok(Math.abs(found.cpuMs - 0.25) < 1e-9, what);
+      assert.ok(Math.abs(found.waitMs - 3) < 1e-9, what);
       assert.ok(Math.abs(found.ca2 - gaps.scv) < 0.02 + 0.2 * gaps.scv, what);
       assert.ok(Math.abs(found.cs2 - services.scv) < 0.02 + 0.1 * services.scv, what);
     }
@@ -92,7 +94,16 @@ test("five samples give the dispersion that pencil and paper give", () => {
 
 test("no samples, or empty ones, give zeros and Poisson", () => {
   const estimator = createEstimator({ windowMs: 1000, startMs: 0 });
-  const empty = { arrivalsPerSecond: 0, serviceMs: 0, cpuMs: 0, ca2: 1, cs2: 0, arrivals: 0, services: 0 };
+  const empty = {
+    arrivalsPerSecond: 0,
+    serviceMs: 0,
+    cpuMs: 0,
+    waitMs: 0,
+    ca2: 1,
+    cs2: 0,
+    arrivals: 0,
+    services: 0,
+  };
   assert.deepEqual(estimator.estimate(), empty);
   for (let at = 1; at < 20; at++) estimator.add(NOTHING, at * 100);
   assert.deepEqual(estimator.estimate(), empty);
@@ -105,6 +116,7 @@ test("any sums give finite, non-negative estimates", () => {
     serviceMs: fc.double({ min: 0, max: 1e12, noNaN: true }),
     serviceMsSquared: fc.double({ min: 0, max: 1e24, noNaN: true }),
     cpuMs: fc.double({ min: 0, max: 1e12, noNaN: true }),
+    waitMs: fc.double({ min: 0, max: 1e12, noNaN: true }),
     lengthMs: fc.double({ min: 0.001, max: 1e6, noNaN: true }),
   });
   fc.assert(fc.property(fc.array(sums, { maxLength: 30 }), (samples) => {

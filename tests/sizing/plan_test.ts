@@ -6,7 +6,14 @@ import { decide, type Prior, type SizingInput, type SizingState } from "../../sr
 import { predictWait } from "../../src/sizing/queueing.ts";
 
 const PRIOR: Prior = { arrivalsPerSecond: 1000, serviceMs: 20, cpuMs: 0.1, ca2: 1, cs2: 1 };
-const UNMEASURED: Estimate = { ...PRIOR, arrivalsPerSecond: 0, serviceMs: 0, arrivals: 0, services: 0 };
+const UNMEASURED: Estimate = {
+  ...PRIOR,
+  arrivalsPerSecond: 0,
+  serviceMs: 0,
+  waitMs: 0,
+  arrivals: 0,
+  services: 0,
+};
 const LIMITS = {
   minSlots: 1,
   maxSlots: 10_000,
@@ -21,7 +28,7 @@ function input(changes: Partial<SizingInput> = {}): SizingInput {
 }
 
 function measured(changes: Partial<Estimate>): Estimate {
-  return { ...PRIOR, arrivals: 10_000, services: 10_000, ...changes };
+  return { ...PRIOR, waitMs: 0, arrivals: 10_000, services: 10_000, ...changes };
 }
 
 /** Decides once a second until it has settled; returns the numbers of slots on the way. */
@@ -145,6 +152,7 @@ test("whatever is measured, the decision is whole, within its limits and at most
     arrivalsPerSecond: value,
     serviceMs: value,
     cpuMs: value,
+    waitMs: value,
     ca2: value,
     cs2: value,
     arrivals: fc.constantFrom(0, 1000),
@@ -181,4 +189,15 @@ test("whatever is measured, the decision is whole, within its limits and at most
       },
     ),
   );
+});
+
+test("jobs that wait longer than the formula says get more slots, while the threads have time to spare", () => {
+  const limits = { ...LIMITS, maxSlots: 512, maxThreads: 1, cores: 1 };
+  const from = { slots: { value: 16, changedAtMs: 0 }, threads: { value: 1, changedAtMs: 0 } };
+  const waiting = measured({ arrivalsPerSecond: 100, serviceMs: 1, waitMs: 80 });
+  const grown = run(from, { input: input({ limits, measured: waiting }), fromMs: 10_000, seconds: 10 });
+  assert.deepEqual(grown.slots.slice(0, 5), [32, 64, 128, 256, 512]);
+  const busy = measured({ arrivalsPerSecond: 100, serviceMs: 1, waitMs: 80, cpuMs: 9 });
+  const held = run(from, { input: input({ limits, measured: busy }), fromMs: 10_000, seconds: 10 });
+  assert.deepEqual(held.slots, Array(10).fill(16));
 });
