@@ -10,15 +10,18 @@ import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
 import { type RunLoop, startLoop } from "./engine/run_loop.ts";
 import { createWebWorkerSpawner, type MakeWorker, type WorkerLike } from "./engine/web_worker.ts";
+import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
 import type { Registries } from "./model/plugin.ts";
 import { STATES } from "./model/state.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
+import { createThreadLinks, type ThreadLinks } from "./server/thread_links.ts";
 import { createEngineWake, EngineWake } from "./shm/wake.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { MetricsView } from "./telemetry/metrics_view.ts";
 import type { BuildInfo } from "./telemetry/process_metrics.ts";
+import { TickTrace } from "./telemetry/tick_trace.ts";
 import { createWorld, type World } from "./world/world.ts";
 
 export interface AppOptions {
@@ -70,6 +73,9 @@ export function createApp(options: AppOptions): App {
   const wakeBuffer = createEngineWake();
   const wake = new EngineWake(wakeBuffer);
   const server = createServerLink(options);
+  const profiled = options.listen.some(({ pprof }) => pprof);
+  const links = createThreadLinks(server.post);
+  const trace = new TickTrace(clock.monoMs);
   const events = createEventFeed({
     clock,
     post: (batch) => server.post({ type: "incidents", events: batch }),
@@ -92,7 +98,11 @@ export function createApp(options: AppOptions): App {
       return engine as Engine;
     },
     add: (spec) => void world.add(spec),
-    listen: () => server.boot(shared()),
+    async listen() {
+      const urls = await server.boot(shared(), links.mail);
+      if (profiled) serveMain(links, trace);
+      return urls;
+    },
     start(lanes) {
       for (const name of channelNames()) metrics.addChannel(name);
       engine = createEngine({
@@ -107,8 +117,10 @@ export function createApp(options: AppOptions): App {
           world: () => world.handle(),
           engineWake: wakeBuffer,
           clock,
+          ...(profiled ? { openLink: links.open } : {}),
         }),
         settings: lanes,
+        trace,
         probeKinds: registries.probes.map((probe) => probe.kind),
         remedyKinds: registries.remedies.map((remedy) => remedy.kind),
         newIncidentId: (number) => `${incidentPrefix}-${number.toString(36)}`,
@@ -132,6 +144,12 @@ export function createApp(options: AppOptions): App {
       return clean;
     },
   };
+}
+
+/** Makes this thread, the engine's, one that can be profiled. */
+function serveMain(links: ThreadLinks, trace: TickTrace): void {
+  const { link } = links.open("main");
+  new ProfiledThread(link.port, { trace: (memory) => trace.record(memory) }).serve();
 }
 
 interface Drain {
@@ -187,10 +205,10 @@ function createEventFeed(
 function createServerLink(options: AppOptions) {
   let worker: WorkerLike | undefined;
   let stopped: (() => void) | undefined;
-  const post = (message: ToServer) => worker?.postMessage(message);
+  const post = (message: ToServer, transfer: Transferable[] = []) => worker?.postMessage(message, transfer);
   return {
     post,
-    boot(shared: ServerBoot["shared"]): Promise<readonly string[]> {
+    boot(shared: ServerBoot["shared"], mail: SharedArrayBuffer): Promise<readonly string[]> {
       if (options.listen.length === 0) return Promise.resolve([]);
       const { build, commandLine, listen, token, sloMs } = options;
       worker = options.makeServer();
@@ -201,6 +219,7 @@ function createServerLink(options: AppOptions) {
         listen,
         sloMs,
         shared,
+        mail,
         ...(token === undefined ? {} : { token }),
       };
       post(boot);

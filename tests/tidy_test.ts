@@ -22,7 +22,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/manifest": ["src/model", "src/base"],
   "src/telemetry": ["src/world", "src/shm", "src/model", "src/base"],
   "src/engine": ["src/world", "src/shm", "src/model", "src/sizing", "src/lanes", "src/telemetry", "src/base"],
-  "src/server": ["src/telemetry", "src/world", "src/model", "src/host", "src/base"],
+  "src/server": ["src/telemetry", "src/world", "src/shm", "src/model", "src/host", "src/base"],
 };
 
 /** Library → the only place that imports it. */

@@ -9,6 +9,7 @@ import type { Random } from "../base/prng.ts";
 import { CODE, INTERVENTION, type Lane, LANES, PULSE } from "../lanes/lane.ts";
 import { STATE } from "../model/state.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
+import { TickTrace } from "../telemetry/tick_trace.ts";
 import type { World } from "../world/world.ts";
 import { Acts } from "./acts.ts";
 import { Checks } from "./checks.ts";
@@ -39,6 +40,8 @@ export interface EngineOptions {
   /** Unique over restarts; `number` is unique within this process. */
   readonly newIncidentId: (number: number) => string;
   readonly observe: (event: LifeEvent) => void;
+  /** Records the stages of ticks while asked to. */
+  readonly trace?: TickTrace;
 }
 
 export interface Engine {
@@ -85,6 +88,7 @@ class LoopEngine implements Engine {
   readonly #checks: Checks;
   readonly #acts: Acts;
   readonly #nextDueOfOutbox: () => number;
+  readonly #trace: TickTrace;
   #checking = false;
   #draining = false;
   #poolsAtMs = 0;
@@ -94,6 +98,7 @@ class LoopEngine implements Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     const { world, metrics, clock, random, journal, observe } = options;
+    this.#trace = options.trace ?? new TickTrace(clock.monoMs);
     const { wheelNext, wheelPrevious, due } = world.columns;
     const wheel = new Wheel({ next: wheelNext, previous: wheelPrevious, due }, { startTick: 0 });
     this.#schedule = new Schedule({ world, wheel, clock });
@@ -155,10 +160,13 @@ class LoopEngine implements Engine {
 
   tick(): number {
     const { clock, metrics } = this.#options;
+    const trace = this.#trace;
     const startMs = clock.monoMs();
+    trace.begin(startMs);
     for (const { pool } of this.pipelines) pool.refresh();
     let done = 0;
     for (const pipeline of this.pipelines) done += pipeline.collect();
+    trace.mark();
     for (
       let timer = this.#timers.popDue(startMs);
       timer !== undefined;
@@ -166,6 +174,7 @@ class LoopEngine implements Engine {
     ) {
       this.#life.timerDue(timer);
     }
+    trace.mark();
     let onTime = true;
     if (this.#checking) {
       onTime = this.#schedule.advance(
@@ -174,10 +183,16 @@ class LoopEngine implements Engine {
         (row, lateMs) => this.#checks.dispatch(row, lateMs),
       );
     }
+    trace.mark();
     this.#acts.commit();
+    trace.mark();
     this.#acts.dispatch(startMs);
+    trace.mark();
     for (const pipeline of this.pipelines) pipeline.pump();
+    trace.mark();
     this.#housekeep(startMs);
+    trace.mark();
+    trace.end(done);
     const endMs = clock.monoMs();
     metrics.observeTick((endMs - startMs) * 1000);
     if (!onTime) return 0;

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Lane } from "../lanes/lane.ts";
-import type { FromWorker, ToWorker } from "../lanes/messages.ts";
+import type { FromWorker, LaneBoot, ToWorker } from "../lanes/messages.ts";
 import { createChannel } from "../shm/channel.ts";
 import { EngineEnd } from "../shm/engine_end.ts";
 import type { WorldHandle } from "../world/world.ts";
@@ -14,7 +14,7 @@ import type { SpawnWorker } from "./worker_port.ts";
 export interface WorkerLike {
   onmessage: ((event: MessageEvent) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: Transferable[]): void;
   terminate(): void;
 }
 
@@ -29,10 +29,13 @@ export function createWebWorkerSpawner(options: {
   readonly world: () => WorldHandle;
   readonly engineWake: SharedArrayBuffer;
   readonly clock: Clock;
+  /** A way to the named thread for the server thread's requests; absent when profiles are off. */
+  readonly openLink?: (name: string) => { readonly link: NonNullable<LaneBoot["profile"]>; close(): void };
 }): SpawnWorker {
   return ({ lane, workerIndex, capacity }, events) => {
     const channel = createChannel({ capacity, textBytes: TEXT_BYTES[lane] });
     const worker = options.make(lane);
+    const opened = options.openLink?.(`${lane}-${workerIndex}`);
     const post = (message: ToWorker) => worker.postMessage(message);
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
       const message = event.data;
@@ -46,18 +49,23 @@ export function createWebWorkerSpawner(options: {
       event.preventDefault();
       events.failed(String(event.message).split("\n", 1)[0] as string);
     };
-    post({
+    const boot: LaneBoot = {
       type: "boot",
       lane,
       workerIndex,
       world: options.world(),
       channel,
       engineWake: options.engineWake,
-    });
+      ...(opened === undefined ? {} : { profile: opened.link }),
+    };
+    worker.postMessage(boot, opened === undefined ? [] : [opened.link.port]);
     return {
       end: new EngineEnd(channel),
       reopen: () => post({ type: "reopen" }),
-      terminate: () => worker.terminate(),
+      terminate() {
+        worker.terminate();
+        opened?.close();
+      },
     };
   };
 }

@@ -3,6 +3,7 @@
  * Jobs and results never travel this way; they take the rings of shm/channel.ts.
  */
 import type { LogFields, LogLevel } from "../base/log.ts";
+import type { ProfileLink } from "../host/profile_messages.ts";
 import type { ChannelHandle } from "../shm/channel.ts";
 import type { WorldHandle } from "../world/world.ts";
 import type { Lane } from "./lane.ts";
@@ -15,6 +16,8 @@ export interface LaneBoot {
   readonly world: WorldHandle;
   readonly channel: ChannelHandle;
   readonly engineWake: SharedArrayBuffer;
+  /** How the server thread asks this one for profiles (thread_control.ts); absent when they are off. */
+  readonly profile?: ProfileLink;
 }
 
 export type ToWorker =

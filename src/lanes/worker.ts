@@ -10,6 +10,7 @@ import { attachWorld, type WorldView } from "../world/world.ts";
 import { createClockSync } from "./clock_sync.ts";
 import type { FromWorker, LaneBoot, ToWorker } from "./messages.ts";
 import { type Execution, type LaneOptions, runLane } from "./run_lane.ts";
+import { serveControl } from "./thread_control.ts";
 
 /** The part of a worker's global scope that is used; the same in every runtime. */
 export interface WorkerScope {
@@ -40,6 +41,7 @@ export function startLaneWorker(scope: WorkerScope, prepare: (context: LaneConte
     const message = event.data;
     if (message.type === "boot") {
       boot = message;
+      serveControl(boot.profile);
       requestSync();
     } else if (message.type === "sync") {
       const sample = { sentMs: message.workerMs, receivedMs: performance.now(), engineMs: message.engineMs };

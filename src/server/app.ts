@@ -9,14 +9,15 @@ import { apiRoutes } from "./api_routes.ts";
 import type { ListenAddress } from "./listen_address.ts";
 import { PAGE_HEADERS, PAGE_HTML } from "./page.ts";
 import { profileRoutes } from "./profile_routes.ts";
+import type { ProfileSource } from "./profiles.ts";
 import type { HealthReport, ServerReaders } from "./readers.ts";
 
 export interface ServerAppOptions {
   /** What the app is served on, which decides who may read: see access.ts. */
   readonly address: ListenAddress;
   readonly token: string | undefined;
-  /** Arguments of the process; undefined leaves /debug/pprof/ out. */
-  readonly commandLine: readonly string[] | undefined;
+  /** What /debug/pprof/ is made of; undefined leaves it out. */
+  readonly profiles: ProfileSource | undefined;
   /** A fault of ours while answering. */
   readonly onError: (error: Error, path: string) => void;
 }
@@ -31,7 +32,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 
 export function createServerApp(readers: ServerReaders, options: ServerAppOptions): Hono {
-  const { address, token, commandLine } = options;
+  const { address, token, profiles } = options;
   const app = new Hono();
   app.use(async (c, next) => {
     const [authorization, host] = [c.req.header("authorization"), c.req.header("host")];
@@ -49,7 +50,7 @@ export function createServerApp(readers: ServerReaders, options: ServerAppOption
   app.get("/healthz", (c) => health(c, readers.health()));
   app.get("/readyz", (c) => health(c, readers.readiness()));
   app.route("/api/v1", apiRoutes(readers));
-  if (commandLine !== undefined) app.route("/", profileRoutes(commandLine));
+  if (profiles !== undefined) app.route("/", profileRoutes(profiles));
   app.notFound((c) => refuse(c, 404, `Nothing is at ${c.req.path}`));
   app.onError((error, c) => {
     options.onError(error, c.req.path);

@@ -18,6 +18,8 @@ export interface ServerBoot {
   })[];
   /** Asked for on every address that is not loopback; without one such an address is refused. */
   readonly token?: string;
+  /** Of shm/mail_count.ts: rings the threads that are asked for profiles. */
+  readonly mail: SharedArrayBuffer;
   /** P95 of the schedule lag that /readyz holds the engine to, ms. */
   readonly sloMs: number;
   readonly shared: SharedState;
@@ -51,6 +53,9 @@ export type ToServer =
   | { readonly type: "loaded"; readonly shared: SharedState }
   /** Oldest first; as many as one tick made, so that a mass failure is not a message each. */
   | { readonly type: "incidents"; readonly events: readonly IncidentEvent[] }
+  /** A thread that can be profiled has begun; the port leads to it and comes in the transfer list. */
+  | { readonly type: "thread"; readonly name: string; readonly port: MessagePort }
+  | { readonly type: "thread-ended"; readonly name: string }
   | { readonly type: "stop" };
 
 export type FromServer =

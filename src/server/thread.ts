@@ -3,11 +3,14 @@
  * workers/server.ts is its caller.
  */
 import { SYSTEM_CLOCK } from "../base/clock.ts";
+import { ProfiledThread } from "../host/profiled_thread.ts";
 import { type HttpServer, ListenError, serve } from "../host/serve.ts";
 import { refuseListen } from "./access.ts";
 import { createServerApp } from "./app.ts";
 import { formatListenAddress } from "./listen_address.ts";
 import type { FromServer, ServerBoot, ToServer } from "./messages.ts";
+import { Profiler } from "./profiler.ts";
+import { SERVER_THREAD } from "./profiles.ts";
 import type { ServerReaders } from "./readers.ts";
 import { createSharedReaders, type SharedReaders } from "./shared_readers.ts";
 
@@ -22,6 +25,7 @@ export interface ServerScope {
 interface Running {
   readonly readers: SharedReaders;
   readonly servers: readonly HttpServer[];
+  readonly profiler: Profiler;
   readonly sampling: ReturnType<typeof setInterval>;
 }
 
@@ -31,8 +35,11 @@ export function startServerThread(scope: ServerScope): void {
     if (message.type === "boot") running = await start(scope, message);
     else if (message.type === "loaded") running?.readers.loaded(message.shared);
     else if (message.type === "incidents") running?.readers.take(message.events);
+    else if (message.type === "thread") running?.profiler.addThread(message.name, message.port);
+    else if (message.type === "thread-ended") running?.profiler.removeThread(message.name);
     else {
       clearInterval(running?.sampling);
+      running?.profiler.close();
       await Promise.all(running?.servers.map((server) => server.stop()) ?? []);
       scope.postMessage({ type: "stopped" });
     }
@@ -42,28 +49,42 @@ export function startServerThread(scope: ServerScope): void {
 async function start(scope: ServerScope, boot: ServerBoot): Promise<Running | undefined> {
   const { build, sloMs, shared } = boot;
   const readers = createSharedReaders({ build, sloMs, shared, ...SYSTEM_CLOCK });
+  const profiler = createProfiler(boot);
   const servers: HttpServer[] = [];
   try {
-    for (const listen of boot.listen) servers.push(open(scope, { boot, readers, listen }));
+    for (const listen of boot.listen) servers.push(open(scope, { boot, readers, profiler, listen }));
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     await Promise.all(servers.map((server) => server.stop()));
+    profiler.close();
     scope.postMessage({ type: "listen-failed", error: error.message });
     return undefined;
   }
   const urls = servers.map((server) => `http://${formatListenAddress(server.address)}`);
   scope.postMessage({ type: "listening", urls });
-  return { readers, servers, sampling: setInterval(readers.sample, SAMPLE_MS) };
+  return { readers, servers, profiler, sampling: setInterval(readers.sample, SAMPLE_MS) };
+}
+
+/** Knows this thread from the start; the others are told by the engine's. */
+function createProfiler(boot: ServerBoot): Profiler {
+  const profiler = new Profiler(boot.mail, SYSTEM_CLOCK.monoMs);
+  if (boot.listen.some(({ pprof }) => pprof)) {
+    const { port1, port2 } = new MessageChannel();
+    new ProfiledThread(port1).serve();
+    profiler.addThread(SERVER_THREAD, port2);
+  }
+  return profiler;
 }
 
 interface Opening {
   readonly boot: ServerBoot;
   readonly readers: ServerReaders;
+  readonly profiler: Profiler;
   readonly listen: ServerBoot["listen"][number];
 }
 
 /** Throws a ListenError that says where, why and what to do. */
-function open(scope: ServerScope, { boot, readers, listen }: Opening): HttpServer {
+function open(scope: ServerScope, { boot, readers, profiler, listen }: Opening): HttpServer {
   const refusal = refuseListen(listen, boot.token);
   if (refusal !== undefined) throw new ListenError(refusal);
   const logError = (error: unknown, path: string) => {
@@ -78,7 +99,9 @@ function open(scope: ServerScope, { boot, readers, listen }: Opening): HttpServe
   const app = createServerApp(readers, {
     address: listen,
     token: boot.token,
-    commandLine: listen.pprof ? boot.commandLine : undefined,
+    profiles: listen.pprof
+      ? { profiler, commandLine: boot.commandLine, wallMs: SYSTEM_CLOCK.wallMs }
+      : undefined,
     onError: logError,
   });
   const { hostname, port, option } = listen;

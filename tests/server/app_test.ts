@@ -2,13 +2,19 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { createServerApp, type ServerAppOptions } from "../../src/server/app.ts";
+import { Profiler } from "../../src/server/profiler.ts";
 import type { ServerReaders } from "../../src/server/readers.ts";
+import { createMailCount } from "../../src/shm/mail_count.ts";
 import { fakeReaders, HEALTHY } from "./fake_readers.ts";
 
 const LOCAL: ServerAppOptions = {
   address: { hostname: "localhost", port: 6060 },
   token: undefined,
-  commandLine: ["cpra", "--yaml", "a b.yaml"],
+  profiles: {
+    profiler: new Profiler(createMailCount(), () => 0),
+    commandLine: ["cpra", "--yaml", "a b.yaml"],
+    wallMs: () => 0,
+  },
   onError() {},
 };
 const OUTSIDE = { ...LOCAL, address: { hostname: "0.0.0.0", port: 6060 }, token: "a-long-enough-token" };
@@ -185,20 +191,26 @@ test("a page of another name cannot read a loopback address through DNS", async 
 test("/debug/pprof/ lists what there is, and what is missing is 404 with a word", async () => {
   const index = await request("/debug/pprof/");
   assert.equal(index.status, 200);
-  assert.match(await index.text(), /href="cmdline".*Not available in this version: .*heap/s);
+  const text = await index.text();
+  for (const name of ["cmdline", "heap", "profile", "threads", "trace"]) {
+    assert.match(text, new RegExp(`<li><a href="${name}">${name}</a>: `));
+  }
   const bare = await request("/debug/pprof");
   assert.deepEqual([bare.status, bare.headers.get("location")], [301, "/debug/pprof/"]);
   assert.equal(await (await request("/debug/pprof/cmdline")).text(), "cpra\0--yaml\0a b.yaml");
-  const heap = await request("/debug/pprof/heap");
-  assert.equal(heap.status, 404);
-  assert.equal(await heap.text(), "Not available in this version: heap. Available: cmdline.\n");
+  const mutex = await request("/debug/pprof/mutex");
+  assert.equal(mutex.status, 404);
+  assert.equal(
+    await mutex.text(),
+    "Not available here: mutex. Available: cmdline, heap, profile, threads, trace.\n",
+  );
   const odd = await request("/debug/pprof/%3Cb%3E");
   assert.equal(odd.status, 404);
   assert.match(odd.headers.get("content-type") ?? "", /^text\/plain/);
 });
 
 test("without profiles nothing is under /debug/pprof/", async () => {
-  const answer = await request("/debug/pprof/", {}, fakeReaders(), { ...LOCAL, commandLine: undefined });
+  const answer = await request("/debug/pprof/", {}, fakeReaders(), { ...LOCAL, profiles: undefined });
   assert.equal(answer.status, 404);
 });
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { serve } from "../../src/host/serve.ts";
 import type { FromServer, ServerBoot, ToServer } from "../../src/server/messages.ts";
 import { type ServerScope, startServerThread } from "../../src/server/thread.ts";
+import { createMailCount } from "../../src/shm/mail_count.ts";
 import { parseExposition } from "../telemetry/exposition_parser.ts";
 import { sampleMetrics } from "../telemetry/sample_metrics.ts";
 import { BUILD, sampleShared, sampleWorld } from "./sample_world.ts";
@@ -76,7 +77,8 @@ function startThread({ listen, token, line = localLine }: StartOptions) {
     },
   };
   const commandLine = ["cpra", "--yaml", "x.yaml"];
-  const boot = { type: "boot", build: BUILD, commandLine, listen, sloMs: 100, shared } as const;
+  const mail = createMailCount();
+  const boot = { type: "boot", build: BUILD, commandLine, listen, sloMs: 100, shared, mail } as const;
   post(token === undefined ? boot : { ...boot, token });
   return thread;
 }
