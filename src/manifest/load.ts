@@ -9,13 +9,14 @@ import type { Registries } from "../model/plugin.ts";
 import { createCatalog } from "./catalog.ts";
 import type { WholeBudget } from "./documents.ts";
 import { type EntryReader, readEntry } from "./entry.ts";
+import { FormReader, type PieceShape } from "./form_reader.ts";
 import { InputError, listSource } from "./input.ts";
 import { isMapping } from "./layers.ts";
 import { WHOLE_BYTES_MAX } from "./limits.ts";
 import { type LoadedFile, readFileRoots } from "./loaded_file.ts";
 import type { MaintenanceWindow } from "./maintenance.ts";
 import { NameIndex } from "./name_index.ts";
-import { type BrokenEntry, type EntryList, piecesOf } from "./pieces.ts";
+import { type BrokenEntry, type EntryList, type Piece, piecesOf } from "./pieces.ts";
 import { type Place, type Problem, ProblemList } from "./problem.ts";
 import { checkReferences } from "./references.ts";
 import { emptySections, type GroupSpec, type RootSections } from "./root.ts";
@@ -155,11 +156,14 @@ class Load {
   async readMonitors(): Promise<void> {
     for (const file of this.#files) {
       await this.#guard(file.input.name, async () => {
-        for await (const pieces of piecesOf(file.input, file.documents)) {
-          for (const piece of pieces) {
-            if (piece.ok) this.#readList(file, piece);
-            else this.#refuseEntry(piece);
-          }
+        const makeReader = (shape: PieceShape) =>
+          new FormReader(shape, {
+            reader: this.#reader,
+            folder: file.input.folder,
+            defaults: file.defaults,
+          });
+        for await (const pieces of piecesOf(file.input, file.documents, makeReader)) {
+          for (const piece of pieces) this.#readPiece(file, piece);
           this.#options.onProgress?.({ monitors: this.#metCount, file: file.input.name });
         }
       });
@@ -187,6 +191,19 @@ class Load {
       groups: Object.fromEntries(this.#sections.groups),
       files: this.#files.map((file) => file.input.name),
     };
+  }
+
+  #readPiece(file: LoadedFile, piece: Piece): void {
+    if (piece.ok === true) this.#readList(file, piece);
+    else if (piece.ok === false) this.#refuseEntry(piece);
+    else if (this.#reader.names.has(piece.monitor.name)) {
+      for (const each of piece.parse()) this.#readPiece(file, each);
+    } else {
+      this.#reader.names.add(piece.monitor.name, piece.place);
+      this.#metCount++;
+      this.#monitorCount++;
+      this.#onMonitor(piece.monitor, piece.place);
+    }
   }
 
   #readList(file: LoadedFile, list: EntryList): void {
