@@ -12,6 +12,7 @@ import { type RunLoop, startLoop } from "./engine/run_loop.ts";
 import { createWebWorkerSpawner, type MakeWorker, type WorkerLike } from "./engine/web_worker.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
+import type { MonitorRows } from "./model/monitor_rows.ts";
 import type { Registries } from "./model/plugin.ts";
 import { STATES } from "./model/state.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
@@ -45,6 +46,8 @@ export interface App {
   readonly engine: Engine;
   /** Adds a monitor before start(). Throws WorldFullError. */
   add(spec: MonitorSpec): void;
+  /** As add(), for the enabled ones of the first `count` rows. */
+  addRows(rows: MonitorRows, count: number): void;
   /** Opens the endpoint; the real URLs, in the order of `listen`. Rejects with a message for people. */
   listen(): Promise<readonly string[]>;
   start(lanes: Readonly<Record<Lane, LaneSettings>>): void;
@@ -92,6 +95,7 @@ export function createApp(options: AppOptions): App {
       return engine as Engine;
     },
     add: (spec) => void world.add(spec),
+    addRows: (rows, count) => world.addRows(rows, count),
     listen: () => server.boot(shared()),
     start(lanes) {
       for (const name of channelNames()) metrics.addChannel(name);

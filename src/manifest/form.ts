@@ -46,7 +46,7 @@ const SINGLE = /[ -#%&(-~\u00a1-\u1fff\u3000-\ud7ff]*/y;
 // Without quotes: begins with a letter, a slash or three numbers with dots between them, so that it is never a number;
 // a colon is not followed by a space and a number sign does not occur, so that it ends no scalar (YAML 1.2 §7.3.3).
 const PLAIN =
-  /(?:[A-Za-z/]|\d+\.\d+\.\d)(?:[A-Za-z0-9_./@%+=~&-]|:(?=[A-Za-z0-9_./@%+=~&-])| (?=[A-Za-z0-9_./(]))*/y;
+  /(?:[A-Za-z/]|\d+\.\d+\.\d)(?:[A-Za-z0-9_./?@%+=~&-]|:(?=[A-Za-z0-9_./@%+=~&-])| (?=[A-Za-z0-9_./(]))*/y;
 const NUMBER = /[1-9]\d{0,8}/y;
 const PATTERNS: Readonly<Record<HoleStyle, RegExp>> = {
   double: DOUBLE,

@@ -157,7 +157,7 @@ function holeAt(
     : undefined;
 }
 
-/** Other texts for a hole, of which at least one must be read, and every one that is read must be read alike. */
+/** Other texts for a hole, the first that the form takes must be read alike. */
 function isProved(
   text: string,
   { hole, form }: { readonly hole: Hole; readonly form: Form },
@@ -168,18 +168,15 @@ function isProved(
   const others = hole.style === "number"
     ? [String(Number(own) + 1), String(Math.max(1, Number(own) - 1))]
     : [`${own}q7`, `${own.slice(0, -1)}${last === "1" ? "2" : "1"}`, `${own}/q7`];
-  let proofs = 0;
   for (const other of others) {
     if (other === own) continue;
     const changed = text.slice(0, hole.start) + other + text.slice(hole.end);
-    const read = readAlone(changed, options);
     const found = newFound();
     const matched = form.match(changed, 0, found) && found.end === changed.length;
-    if (!matched) continue;
-    if (read === undefined || !isDeepStrictEqual(specOf(form, found), read.spec)) return false;
-    proofs++;
+    const read = matched ? readAlone(changed, options) : undefined;
+    if (matched) return read !== undefined && isDeepStrictEqual(specOf(form, found), read.spec);
   }
-  return proofs > 0;
+  return false;
 }
 
 function agrees(text: string, form: Form, spec: MonitorSpec): boolean {

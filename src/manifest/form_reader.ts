@@ -10,8 +10,9 @@ import { type SourceText, wholeText } from "./source_text.ts";
 const FORMS_MAX = 64;
 /** Entries in a row, in one piece, that match nothing. */
 const MISSES_MAX = 24;
-/** Learning is tried so often without a use of what was learned, for good. */
-const FRUITLESS_MAX = 512;
+/** Learning costs as much as parsing some 60 entries: so many are learned from on credit, then matches must pay for it. */
+const CREDIT_MAX = 128;
+const CREDIT_PER_MATCH = 1 / 64;
 
 export interface EntryAt {
   /** Of the entry's text in the piece, UTF-16 units; it ends at `found.end`. */
@@ -38,7 +39,7 @@ export class FormReader {
   readonly #dash: string;
   readonly #forms: Form[] = [];
   readonly #found = newFound();
-  #fruitless = 0;
+  #credit = CREDIT_MAX;
 
   constructor(shape: PieceShape, learn: Omit<LearnOptions, "listed">) {
     const { indent } = shape;
@@ -47,7 +48,7 @@ export class FormReader {
     this.#dash = indent === undefined ? "" : `${" ".repeat(indent)}- `;
   }
 
-  /** `source`: as from chunksOf(), with one part. */
+  /** `source`: as from chunksOf(), with one part.  */
   read(source: SourceText, visitor: EntryVisitor): void {
     const { text, file } = source;
     let line = source.parts[0]?.line ?? 1;
@@ -61,7 +62,7 @@ export class FormReader {
         misses = 0;
         continue;
       }
-      const wholeRest = ++misses > MISSES_MAX || this.#fruitless > FRUITLESS_MAX;
+      const wholeRest = ++misses > MISSES_MAX || this.#credit < 1;
       const end = wholeRest ? text.length : this.#entryEnd(text, at);
       const entry = text.slice(at, end);
       visitor.unknown(wholeText({ file, text: entry, line }));
@@ -82,7 +83,7 @@ export class FormReader {
         forms.splice(index, 1);
         forms.unshift(form);
       }
-      this.#fruitless = 0;
+      if (this.#credit < CREDIT_MAX) this.#credit += CREDIT_PER_MATCH;
       return form;
     }
     return undefined;
@@ -91,7 +92,7 @@ export class FormReader {
   #learnFrom(entry: string): void {
     // Without its line's end an entry cannot be told from the beginning of a longer one.
     if (!entry.endsWith("\n") || entry.trim() === "") return;
-    this.#fruitless++;
+    this.#credit--;
     const form = learnForm(entry, this.#learn);
     if (form === undefined) return;
     this.#forms.unshift(form);
@@ -117,5 +118,25 @@ export class FormReader {
     if (own === null) return text.length;
     mark.lastIndex = own.index + own[0].length;
     return mark.exec(text)?.index ?? text.length;
+  }
+}
+
+/** The readers of one file, one per shape of its lists: what was learned in one part serves the next. */
+export class FormReaders {
+  readonly #learn: Omit<LearnOptions, "listed">;
+  readonly #readers = new Map<number, FormReader>();
+
+  constructor(learn: Omit<LearnOptions, "listed">) {
+    this.#learn = learn;
+  }
+
+  /** `indent`: undefined or below 0 for JSON lines. */
+  of(indent = -1): FormReader {
+    let reader = this.#readers.get(indent);
+    if (reader === undefined) {
+      reader = new FormReader({ indent: indent < 0 ? undefined : indent }, this.#learn);
+      this.#readers.set(indent, reader);
+    }
+    return reader;
   }
 }

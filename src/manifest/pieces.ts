@@ -5,7 +5,7 @@ import { chunksOf, splitEntries } from "./chunks.ts";
 import type { ItemsRange } from "./cut_plan.ts";
 import type { ManifestDocument } from "./documents.ts";
 import { type Form, type Found, specOf } from "./form.ts";
-import type { EntryAt, FormReader, PieceShape } from "./form_reader.ts";
+import type { EntryAt, FormReader } from "./form_reader.ts";
 import type { InputFile } from "./input.ts";
 import { isMapping } from "./layers.ts";
 import { WHOLE_BYTES_MAX } from "./limits.ts";
@@ -46,30 +46,31 @@ export interface KnownEntry {
 
 export type Piece = EntryList | BrokenEntry | KnownEntry;
 
-/** Makes the fast path for one list. */
-export type MakeFormReader = (shape: PieceShape) => FormReader;
-
-/** Throws InputError. */
-export async function* piecesOf(
-  file: InputFile,
-  documents: readonly ManifestDocument[],
-  makeReader: MakeFormReader,
-): AsyncGenerator<readonly Piece[], void> {
-  if (file.format === "jsonl") {
-    yield* rangeOf(file, { listPath: ["monitors"] }, makeReader({ indent: undefined }));
-  }
-  for (const { cut, mayHaveAliases, listPath, ...manifest } of documents) {
-    if (cut === undefined) yield inlineOf({ listPath, ...manifest });
-    else yield* rangeOf(file, { cut, listPath }, mayHaveAliases ? undefined : makeReader(cut));
-  }
+/** How many entries of the list it stands for. */
+export function entriesIn(piece: Piece): number {
+  return piece.ok === true ? piece.values.length : 1;
 }
 
 export interface ListRange {
-  /** Undefined: the whole file, JSON lines. */
+  /** Undefined: the whole file, JSON lines. An indent below 0: a part of JSON lines. */
   readonly cut?: Omit<ItemsRange, "endLine">;
   readonly listPath: Path;
+  /** Whether an entry may lean on another, through an alias. */
+  readonly leans: boolean;
   /** Entries of the list before the range. */
   readonly firstIndex?: number;
+}
+
+/** The lists of monitors in a file: whole where they are in memory, else by range. */
+export function listsOf(
+  file: InputFile,
+  documents: readonly ManifestDocument[],
+): readonly (EntryList | ListRange)[] {
+  if (file.format === "jsonl") return [{ listPath: ["monitors"], leans: false }];
+  return documents.flatMap((manifest): readonly (EntryList | ListRange)[] => {
+    const { cut, listPath, mayHaveAliases } = manifest;
+    return cut === undefined ? inlineOf(manifest) : [{ cut, listPath, leans: mayHaveAliases }];
+  });
 }
 
 /** A part of a list that begins and ends between two entries. Throws InputError. */
@@ -87,7 +88,7 @@ export async function* rangeOf(
     const take = (text: SourceText) => {
       for (const piece of parse(text)) {
         pieces.push(piece);
-        if (piece.ok !== "known") firstIndex += piece.ok ? piece.values.length : 1;
+        firstIndex += entriesIn(piece);
       }
     };
     if (forms === undefined) take(source);
@@ -123,20 +124,19 @@ function knownEntry(
   };
 }
 
-function inlineOf(
-  { source, document, listPath }: Pick<ManifestDocument, "source" | "document" | "listPath">,
-): readonly Piece[] {
+function inlineOf({ source, document, listPath }: ManifestDocument): readonly EntryList[] {
   const list = isMapping(document.value) ? document.value.monitors : document.value;
   if (!Array.isArray(list)) return [];
   const pathTo = (index: number) => [...listPath, index];
   return [entryList({ source, document, values: list, pathTo, firstIndex: 0, listPath })];
 }
 
-function parseText(chunk: Chunk): Piece[] {
+/** Whole entries, each like the others of its list. */
+export function parseText(chunk: Chunk): Piece[] {
   return chunk.indent === undefined ? parseLines(chunk) : parsePiece({ ...chunk, indent: chunk.indent });
 }
 
-interface Chunk {
+export interface Chunk {
   readonly source: SourceText;
   readonly firstIndex: number;
   readonly listPath: Path;

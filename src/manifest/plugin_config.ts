@@ -35,10 +35,11 @@ export function readConfig<P extends PluginInfo<unknown>>(
     allowed: [...kind.topKeys, ...(block.alsoAllowed ?? [])],
   });
   if (config === undefined) return undefined;
-  if (isMapping(filled)) {
+  const input = scope.parsed;
+  if (isMapping(input)) {
     scope.options.onConfig?.({
       plugin: kind.plugin as unknown as BlockPlugin,
-      input: filled,
+      input,
       path: block.path,
     });
   }

@@ -75,6 +75,8 @@ export class Scope {
   failed = false;
   /** Errors and warnings. */
   reportCount = 0;
+  /** What the last parse took: its value, with the texts from variables that had to be numbers made numbers. */
+  parsed: unknown;
   #secrets: string[] = [];
   #wholePaths = new Set<string>();
   #hidden = new Map<string, { readonly value: Hidden; readonly written: Path }>();
@@ -124,8 +126,10 @@ export class Scope {
   /** The parsed value, or undefined after reporting why not. */
   parse<T>(schema: Schema<T>, value: unknown, options: ParseOptions): T | undefined {
     let result = schema.safeParse(value);
+    this.parsed = value;
     if (!result.success && this.#wholePaths.size > 0) {
-      result = schema.safeParse(this.#retype(value, result.error.issues, options.path));
+      this.parsed = this.#retype(value, result.error.issues, options.path);
+      result = schema.safeParse(this.parsed);
     }
     if (result.success) return result.data;
     const context: ExplainContext = {
