@@ -28,4 +28,8 @@ function makeTargets(): WorkerLike {
   return new Worker(new URL("./workers/mock.ts", import.meta.url), MODULE);
 }
 
-process.exit(await runProgram(process.argv.slice(2), { makeWorker, makeServer, makeTargets }));
+function makeLoader(): WorkerLike {
+  return new Worker(new URL("./workers/loader.ts", import.meta.url), MODULE);
+}
+
+process.exit(await runProgram(process.argv.slice(2), { makeWorker, makeServer, makeTargets, makeLoader }));

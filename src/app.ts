@@ -13,6 +13,7 @@ import { createWebWorkerSpawner, type MakeWorker, type WorkerLike } from "./engi
 import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
+import type { MonitorRows } from "./model/monitor_rows.ts";
 import type { Registries } from "./model/plugin.ts";
 import { STATES } from "./model/state.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
@@ -48,6 +49,8 @@ export interface App {
   readonly engine: Engine;
   /** Adds a monitor before start(). Throws WorldFullError. */
   add(spec: MonitorSpec): void;
+  /** As add(), for the enabled ones of the first `count` rows. */
+  addRows(rows: MonitorRows, count: number): void;
   /** Opens the endpoint; the real URLs, in the order of `listen`. Rejects with a message for people. */
   listen(): Promise<readonly string[]>;
   start(lanes: Readonly<Record<Lane, LaneSettings>>): void;
@@ -98,6 +101,7 @@ export function createApp(options: AppOptions): App {
       return engine as Engine;
     },
     add: (spec) => void world.add(spec),
+    addRows: (rows, count) => world.addRows(rows, count),
     async listen() {
       const urls = await server.boot(shared(), links.mail);
       if (profiled) serveMain(links, trace);

@@ -3,9 +3,9 @@
  * similar names ("web-1", "web-2") correlated, and phase spreading uses the hash as a fraction of the interval.
  * Sources: RFC draft-eastlake-fnv; MurmurHash3 fmix32.
  */
-export function hashBytes(bytes: Uint8Array): number {
+export function hashBytes(bytes: Uint8Array, length = bytes.length): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) {
+  for (let i = 0; i < length; i++) {
     hash ^= bytes[i] as number;
     hash = Math.imul(hash, 0x01000193);
   }

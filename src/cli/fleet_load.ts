@@ -5,6 +5,7 @@
  */
 import type { Lane } from "../lanes/lane.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
+import { type MonitorRows, ROW, ROW_WORDS } from "../model/monitor_rows.ts";
 import type { Registries } from "../model/plugin.ts";
 import type { Settings } from "../manifest/settings.ts";
 import type { Prior } from "../sizing/plan.ts";
@@ -18,6 +19,8 @@ const CPU_MS_OTHERWISE = 0.1;
 
 export interface FleetLoad {
   add(spec: MonitorSpec): void;
+  /** As add(), for the enabled ones of the first `count` rows. */
+  addRows(rows: MonitorRows, count: number): void;
   readonly monitors: number;
   /** Monitors per kind of probe, in order of first appearance. */
   readonly kinds: ReadonlyMap<string, number>;
@@ -42,6 +45,27 @@ export function createFleetLoad(registries: Registries): FleetLoad {
   let monitors = 0;
   let descriptorsPerCheck = 1;
 
+  const addTimes = (spec: MonitorSpec, times: number): void => {
+    monitors += times;
+    const { kind } = spec.probe;
+    const probe = probes.get(kind);
+    kinds.set(kind, (kinds.get(kind) ?? 0) + times);
+    descriptorsPerCheck = Math.max(descriptorsPerCheck, probe?.descriptors ?? 1);
+    const perSecond = times * 1000 / spec.intervalMs;
+    addTo(sums.pulse, { perSecond, kind, estimateMs: probe?.estimateMs ?? 0 });
+    const changes = (times * ASSUMED_CHANGING * 1000) / ASSUMED_WITHIN_MS;
+    if (spec.remedy !== undefined) {
+      const estimateMs = remedies.get(spec.remedy.kind)?.estimateMs ?? 0;
+      addTo(sums.intervention, { perSecond: changes, kind: spec.remedy.kind, estimateMs });
+    }
+    for (const code of Object.values(spec.codes)) {
+      for (const channel of code.dispatch === "never" ? [] : code.channels) {
+        const estimateMs = notifiers.get(channel.kind)?.estimateMs ?? 0;
+        addTo(sums.code, { perSecond: changes, kind: channel.kind, estimateMs });
+      }
+    }
+  };
+
   return {
     kinds,
     get monitors() {
@@ -50,23 +74,14 @@ export function createFleetLoad(registries: Registries): FleetLoad {
     get descriptorsPerCheck() {
       return descriptorsPerCheck;
     },
-    add(spec) {
-      monitors++;
-      const { kind } = spec.probe;
-      const probe = probes.get(kind);
-      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-      descriptorsPerCheck = Math.max(descriptorsPerCheck, probe?.descriptors ?? 1);
-      addTo(sums.pulse, { perSecond: 1000 / spec.intervalMs, kind, estimateMs: probe?.estimateMs ?? 0 });
-      const changes = (ASSUMED_CHANGING * 1000) / ASSUMED_WITHIN_MS;
-      if (spec.remedy !== undefined) {
-        const estimateMs = remedies.get(spec.remedy.kind)?.estimateMs ?? 0;
-        addTo(sums.intervention, { perSecond: changes, kind: spec.remedy.kind, estimateMs });
+    add: (spec) => addTimes(spec, 1),
+    addRows(rows, count) {
+      const times = new Uint32Array(rows.specs.length);
+      for (let base = ROW.spec; base < count * ROW_WORDS; base += ROW_WORDS) {
+        (times[rows.words[base] as number] as number)++;
       }
-      for (const code of Object.values(spec.codes)) {
-        for (const channel of code.dispatch === "never" ? [] : code.channels) {
-          const estimateMs = notifiers.get(channel.kind)?.estimateMs ?? 0;
-          addTo(sums.code, { perSecond: changes, kind: channel.kind, estimateMs });
-        }
+      for (const [index, spec] of rows.specs.entries()) {
+        if (spec.enabled && times[index] !== 0) addTimes(spec, times[index] as number);
       }
     },
     priors: (settings) => ({

@@ -11,6 +11,7 @@ import { runCommandLine, type Verbs } from "./command.ts";
 import { runDemo } from "./demo.ts";
 import { runGenerate } from "./generate.ts";
 import type { Io } from "./io.ts";
+import { loaderThreads } from "./loader_threads.ts";
 import { thisMachine } from "./lane_settings.ts";
 import { renderKinds } from "./kinds.ts";
 import { runMock } from "./mock.ts";
@@ -43,7 +44,8 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
   const context = { ...threads, registries, commandLine: ["cpra", ...argv] };
   const verbs: Verbs = {
     run: (options) => runRun(options, context),
-    validate: (options) => runValidate({ ...options, registries, env: process.env }, io),
+    validate: (options) =>
+      runValidate({ ...options, registries, env: process.env, loaders: loaderThreads(threads) }, io),
     schema() {
       io.out(JSON.stringify(manifestJsonSchema(registries), null, 2));
       return Promise.resolve(0);
@@ -65,6 +67,7 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
         configured,
         registries,
         env: process.env,
+        loaders: loaderThreads(threads),
         machine: thisMachine(),
       }, io);
     },

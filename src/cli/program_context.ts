@@ -8,6 +8,8 @@ export interface Threads {
   readonly makeServer: () => WorkerLike;
   /** The demo's mock fleet. */
   readonly makeTargets: () => WorkerLike;
+  /** Parses ranges of large manifests. */
+  readonly makeLoader: () => WorkerLike;
 }
 
 export interface ProgramContext extends Threads {

@@ -19,6 +19,7 @@ import { buildInfo } from "./build_info.ts";
 import type { RunOptions } from "./command.ts";
 import { createFleetLoad, type FleetLoad } from "./fleet_load.ts";
 import { laneSettings, RESERVED_DESCRIPTORS, slotsByDescriptors, thisMachine } from "./lane_settings.ts";
+import { loaderThreads } from "./loader_threads.ts";
 import type { ProgramContext } from "./program_context.ts";
 import { logShutdown } from "./shutdown_report.ts";
 import { aborted, stopSignal } from "./signals.ts";
@@ -98,6 +99,11 @@ class Run {
       strict: strict === true,
       lenient: lenient === true,
       allowMissing: allowMissing === true,
+      loaders: loaderThreads(this.#context),
+      onRows: (rows, count) => {
+        this.#fleet.addRows(rows, count);
+        this.#started?.app.addRows(rows, count);
+      },
       onSettings: (settings) => this.#prepare([settings, fromFile, this.#flags()]),
       onProgress: ({ monitors }) => {
         const nowMs = SYSTEM_CLOCK.monoMs();

@@ -1,5 +1,6 @@
 /** `cpra plan FILE…`: loads the manifests as a run would and says what they need; nothing is checked, repaired or sent. */
 import { streamManifests } from "../manifest/load.ts";
+import type { LoaderThreads } from "../manifest/loaders.ts";
 import { renderProblems } from "../manifest/problem.ts";
 import { resolveSettings, type SettingsLayer } from "../manifest/settings.ts";
 import type { Environment } from "../manifest/variables.ts";
@@ -18,6 +19,7 @@ export interface PlanRequest {
   readonly registries: Registries;
   readonly env: Environment;
   readonly machine: Machine;
+  readonly loaders?: LoaderThreads;
 }
 
 /** So many monitors are stored to see what their texts take; the texts of the others are taken to be like them. */
@@ -27,10 +29,18 @@ const STORED_BYTES = STORED_MONITORS * 4096;
 
 /** 0: it can be run here; 1: it cannot, or the manifest or the settings are wrong. */
 export async function runPlan(request: PlanRequest, io: Io): Promise<number> {
-  const { files, output, configured, registries, env, machine } = request;
+  const { files, output, configured, registries, env, machine, loaders } = request;
   const fleet = createFleetLoad(registries);
   const world = createWorld({ capacity: STORED_MONITORS, arenaBytes: STORED_BYTES });
-  const result = await streamManifests(files, { registries, env }, (monitor) => {
+  const result = await streamManifests(files, {
+    registries,
+    env,
+    ...(loaders === undefined ? {} : { loaders }),
+    onRows: (rows, count) => {
+      fleet.addRows(rows, count);
+      world.addRows(rows, Math.min(count, STORED_MONITORS - world.count));
+    },
+  }, (monitor) => {
     if (!monitor.enabled) return;
     fleet.add(monitor);
     if (world.count < STORED_MONITORS) world.add(monitor);

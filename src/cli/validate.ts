@@ -1,6 +1,7 @@
 /** `cpra validate FILE…`: everything that is wrong with the manifests, without running anything. */
 import type { Registries } from "../model/plugin.ts";
 import { type LoadResult, streamManifests } from "../manifest/load.ts";
+import type { LoaderThreads } from "../manifest/loaders.ts";
 import { renderProblems } from "../manifest/problem.ts";
 import { resolveSettings } from "../manifest/settings.ts";
 import type { Environment } from "../manifest/variables.ts";
@@ -13,6 +14,7 @@ export interface ValidateRequest {
   readonly output: "text" | "json";
   readonly registries: Registries;
   readonly env: Environment;
+  readonly loaders?: LoaderThreads;
 }
 
 /** 0: nothing wrong (warnings aside); 1: errors; 2: the command line was wrong. */
@@ -22,8 +24,8 @@ export async function runValidate(request: ValidateRequest, io: Io): Promise<num
     io.err(`error: ${usage}`);
     return 2;
   }
-  const { registries, env, strict, lenient } = request;
-  const result = await streamManifests(request.files, { registries, env, strict, lenient }, () => {});
+  const { files, output: _, ...options } = request;
+  const result = await streamManifests(files, options, () => {});
   // The machine has no part in whether a manifest is right: one core stands for any.
   const { faults } = resolveSettings([result.settings], { cores: 1 });
   if (request.output === "json") io.out(JSON.stringify(jsonReport(result, faults), null, 2));

@@ -4,7 +4,7 @@
  */
 import { aliasFault } from "./alias_weight.ts";
 import { decode } from "./chunks.ts";
-import { type ItemsRange, planCuts } from "./cut_plan.ts";
+import { type CutPlan, type ItemsRange, planCuts } from "./cut_plan.ts";
 import { InputError, type InputFile } from "./input.ts";
 import { isMapping } from "./layers.ts";
 import { WHOLE_BYTES_MAX } from "./limits.ts";
@@ -17,6 +17,8 @@ export interface ManifestDocument {
   readonly document: YamlDocument;
   /** The list of monitors is left out of the document; it stands here. */
   readonly cut: ItemsRange | undefined;
+  /** Whether an entry of the list may lean on another. */
+  readonly mayHaveAliases: boolean;
   /** To the list of monitors in the document. */
   readonly listPath: Path;
 }
@@ -37,15 +39,15 @@ export async function readDocuments(file: InputFile, options: DocumentOptions): 
   const small = plan === undefined || plan.bytes <= WHOLE_BYTES_MAX;
   if (plan === undefined || !plan.cuttable || (plan.mayHaveAliases && small) || plan.items.length === 0) {
     const source = await readWhole(file, options.budget);
-    return parseDocuments(source, [], options.problems);
+    return parseDocuments(source, undefined, options.problems);
   }
   const source = await readAround(file, { items: plan.items, bytes: plan.bytes, budget: options.budget });
-  return parseDocuments(source, plan.items, options.problems);
+  return parseDocuments(source, plan, options.problems);
 }
 
 function parseDocuments(
   source: SourceText,
-  cuts: readonly ItemsRange[],
+  plan: CutPlan | undefined,
   problems: ProblemList,
 ): ManifestDocument[] {
   const result = parseYaml(source.text);
@@ -55,7 +57,7 @@ function parseDocuments(
   }
   return result.documents.flatMap((document) => {
     const fault = document.hasAliases ? aliasFault(document.value) : undefined;
-    if (fault === undefined) return [manifestDocument(source, document, cuts)];
+    if (fault === undefined) return [manifestDocument(source, document, plan)];
     problems.add({ ...placeAt(source, 0), severity: "error", path: "", message: fault });
     return [];
   });
@@ -65,12 +67,13 @@ function parseDocuments(
 function manifestDocument(
   source: SourceText,
   document: YamlDocument,
-  cuts: readonly ItemsRange[],
+  plan: CutPlan | undefined,
 ): ManifestDocument {
   const listPath = isMapping(document.value) ? ["monitors"] : [];
   const list = isMapping(document.value) ? document.value.monitors : document.value;
   const number = Array.isArray(list) && list.length === 1 ? list[0] : undefined;
-  return { source, document, listPath, cut: typeof number === "number" ? cuts[number] : undefined };
+  const cut = typeof number === "number" ? plan?.items[number] : undefined;
+  return { source, document, listPath, cut, mayHaveAliases: plan?.mayHaveAliases === true };
 }
 
 async function readWhole(file: InputFile, budget: WholeBudget): Promise<SourceText> {

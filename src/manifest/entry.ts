@@ -8,7 +8,7 @@ import { readMonitor } from "./monitor.ts";
 import type { NameIndex } from "./name_index.ts";
 import type { Path, Place, ProblemList } from "./problem.ts";
 import type { GroupSpec } from "./root.ts";
-import { type Layer, Scope, type ScopeOptions } from "./scope.ts";
+import { type ConfigRead, type Layer, Scope, type ScopeOptions } from "./scope.ts";
 import type { Environment } from "./variables.ts";
 import type { SecretReader } from "./secret_file.ts";
 
@@ -21,6 +21,7 @@ export interface Entry {
   readonly defaults: Layer | undefined;
   /** Whether `$` occurs in the text around the entry. */
   readonly hasVariables: boolean;
+  readonly onConfig?: (read: ConfigRead) => void;
 }
 
 /** A name in `depends_on` that had not been met yet. */
@@ -68,6 +69,7 @@ export function readEntry(reader: EntryReader, entry: Entry): MonitorSpec | unde
     secretReader: reader.secretReader,
     folder: entry.folder,
     lenient: reader.lenient,
+    ...(entry.onConfig === undefined ? {} : { onConfig: entry.onConfig }),
     ...(name === undefined ? { prefix: entry.prefix } : { monitor: name }),
   };
   const scope = new Scope(options);

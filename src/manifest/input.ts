@@ -22,6 +22,8 @@ export interface InputFile {
   readonly format: Format;
   /** Bytes on disk; for progress. */
   readonly diskBytes: number;
+  /** Where the bytes are on disk, when any thread can read them there by range; `skip` bytes of it come before them. */
+  readonly onDisk: { readonly path: string; readonly skip: number } | undefined;
   /** Unpacked bytes of a range; the whole without one. Throws InputError. */
   bytes(range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
 }
@@ -82,6 +84,7 @@ export async function openInput(name: string): Promise<InputFile> {
     name: name === "-" ? "<stdin>" : name,
     folder: name === "-" ? process.cwd() : dirname(name),
     format: formatByName(basename(name)) ?? formatByText(new TextDecoder().decode(start.subarray(skip))),
+    onDisk: held === undefined && !packed ? { path: name, skip } : undefined,
     diskBytes: held?.length ?? (await stat(name)).size,
     bytes: (range) => {
       const from = skip + (range?.start ?? 0);

@@ -5,24 +5,35 @@
  * All problems are collected. Without `lenient`, a result with errors must not be used, whatever was handed out.
  */
 import type { MonitorSpec } from "../model/monitor.ts";
+import { type MonitorRows, ROW, ROW_WORDS } from "../model/monitor_rows.ts";
 import type { Registries } from "../model/plugin.ts";
 import { createCatalog } from "./catalog.ts";
 import type { WholeBudget } from "./documents.ts";
-import { type EntryReader, readEntry } from "./entry.ts";
+import type { EntryReader } from "./entry.ts";
+import { readList } from "./entry_list.ts";
+import { FormReaders } from "./form_reader.ts";
 import { InputError, listSource } from "./input.ts";
 import { isMapping } from "./layers.ts";
 import { WHOLE_BYTES_MAX } from "./limits.ts";
+import { Loaders, type LoaderThreads } from "./loaders.ts";
 import { type LoadedFile, readFileRoots } from "./loaded_file.ts";
 import type { MaintenanceWindow } from "./maintenance.ts";
 import { NameIndex } from "./name_index.ts";
-import { type BrokenEntry, type EntryList, piecesOf } from "./pieces.ts";
+import {
+  type BrokenEntry,
+  entriesIn,
+  type EntryList,
+  type ListRange,
+  listsOf,
+  type Piece,
+  rangeOf,
+} from "./pieces.ts";
 import { type Place, type Problem, ProblemList } from "./problem.ts";
 import { checkReferences } from "./references.ts";
 import { emptySections, type GroupSpec, type RootSections } from "./root.ts";
 import { createSecretReader } from "./secret_file.ts";
 import type { SettingsLayer } from "./settings.ts";
 import { createShapes } from "./shapes.ts";
-import { placeAt } from "./source_text.ts";
 import type { Environment } from "./variables.ts";
 
 export interface LoadProgress {
@@ -43,7 +54,11 @@ export interface LoadOptions {
   readonly allowMissing?: boolean;
   /** What `settings:` says, before the first monitor is handed out: what receives monitors can be made here. */
   readonly onSettings?: (settings: SettingsLayer) => Promise<void>;
-  /** After each piece of about 256 KiB. */
+  /** Threads that parse large files, by range; without them all is parsed in this one. Needs `onRows`. */
+  readonly loaders?: LoaderThreads;
+  /** Takes the monitors that loader threads read, the first `count` of each block, in order with those of the sink. */
+  readonly onRows?: (rows: MonitorRows, count: number) => void;
+  /** After each piece of 256 KiB to 2 MiB. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -153,17 +168,90 @@ class Load {
   }
 
   async readMonitors(): Promise<void> {
-    for (const file of this.#files) {
+    using loaders = new Loaders(this.#options.loaders, this.#files, this.#reader);
+    for (const [number, file] of this.#files.entries()) {
       await this.#guard(file.input.name, async () => {
-        for await (const pieces of piecesOf(file.input, file.documents)) {
-          for (const piece of pieces) {
-            if (piece.ok) this.#readList(file, piece);
-            else this.#refuseEntry(piece);
-          }
-          this.#options.onProgress?.({ monitors: this.#metCount, file: file.input.name });
+        const readers = new FormReaders({
+          reader: this.#reader,
+          folder: file.input.folder,
+          defaults: file.defaults,
+        });
+        for (const list of listsOf(file.input, file.documents)) {
+          if ("values" in list) {
+            this.#readPiece(file, list);
+            this.#tellProgress(file);
+          } else if (loaders.takes(file, list)) {
+            await this.#readByLoaders(loaders, { file, number, list, readers });
+          } else await this.#readRange(file, list, { readers });
         }
       });
     }
+  }
+
+  /** A list in this thread; `skip`: so many entries are done with. */
+  async #readRange(
+    file: LoadedFile,
+    range: ListRange,
+    { readers, skip = 0 }: { readonly readers: FormReaders; readonly skip?: number },
+  ): Promise<void> {
+    let left = skip;
+    const forms = range.leans ? undefined : readers.of(range.cut?.indent);
+    for await (const pieces of rangeOf(file.input, range, forms)) {
+      for (const piece of pieces) {
+        this.#readPiece(file, piece, left);
+        left = Math.max(0, left - entriesIn(piece));
+      }
+      this.#tellProgress(file);
+    }
+  }
+
+  /** A list by the loader threads, in the order of the file; here what they would have something to say about. */
+  async #readByLoaders(
+    loaders: Loaders,
+    { file, number, list, readers }: {
+      readonly file: LoadedFile;
+      readonly number: number;
+      readonly list: ListRange;
+      readonly readers: FormReaders;
+    },
+  ): Promise<void> {
+    let firstIndex = 0;
+    let line = list.cut?.line ?? 1;
+    for await (const block of loaders.blocks({ number, file, list })) {
+      const cut = { start: block.start, end: block.end, line, indent: list.cut?.indent ?? -1 };
+      const taken = block.rows === undefined ? 0 : this.#takeRows(file, block.rows, line);
+      if (block.rows === undefined || taken < block.rows.count) {
+        const metBefore = this.#metCount - taken;
+        await this.#readRange(file, { ...list, cut, firstIndex }, { readers, skip: taken });
+        firstIndex += this.#metCount - metBefore;
+      } else firstIndex += taken;
+      line += block.lines;
+      this.#tellProgress(file);
+    }
+  }
+
+  /** How many rows were taken: all, or those before a name that is taken. */
+  #takeRows(file: LoadedFile, rows: MonitorRows, line: number): number {
+    const { words } = rows;
+    const { names } = this.#reader;
+    const place = { file: file.input.name, line: 0, column: 0 };
+    let count = 0;
+    for (; count < rows.count; count++) {
+      const base = count * ROW_WORDS;
+      place.line = line + (words[base + ROW.line] as number);
+      place.column = words[base + ROW.column] as number;
+      if (!names.addHash(words[base + ROW.hashLow] as number, words[base + ROW.hashHigh] as number, place)) {
+        break;
+      }
+    }
+    this.#metCount += count;
+    this.#monitorCount += count;
+    this.#options.onRows?.(rows, count);
+    return count;
+  }
+
+  #tellProgress(file: LoadedFile): void {
+    this.#options.onProgress?.({ monitors: this.#metCount, file: file.input.name });
   }
 
   finish(): LoadResult {
@@ -189,28 +277,24 @@ class Load {
     };
   }
 
-  #readList(file: LoadedFile, list: EntryList): void {
-    const { document, source } = list;
-    let offset = 0;
-    for (const [index, value] of list.values.entries()) {
+  #readPiece(file: LoadedFile, piece: Piece, skip = 0): void {
+    if (piece.ok === true) this.#readList(file, piece, skip);
+    else if (skip > 0) return;
+    else if (piece.ok === false) this.#refuseEntry(piece);
+    else if (this.#reader.names.has(piece.monitor.name)) {
+      for (const each of piece.parse()) this.#readPiece(file, each);
+    } else {
+      this.#reader.names.add(piece.monitor.name, piece.place);
       this.#metCount++;
-      const path = list.pathTo(index);
-      // An entry of nothing but a dash has no place: the one before it is near enough.
-      offset = document.offsetOf(path, "value") ?? offset;
-      const place = placeAt(source, offset);
-      const monitor = readEntry(this.#reader, {
-        own: {
-          value,
-          source,
-          offsetOf: (below, what) => document.offsetOf([...path, ...below], what),
-          origin: "",
-        },
-        place,
-        prefix: [...list.listPath, list.firstIndex + index],
-        folder: file.input.folder,
-        defaults: file.defaults,
-        hasVariables: list.hasVariables,
-      });
+      this.#monitorCount++;
+      this.#onMonitor(piece.monitor, piece.place);
+    }
+  }
+
+  #readList(file: LoadedFile, list: EntryList, skip: number): void {
+    const entries = { file: { folder: file.input.folder, defaults: file.defaults }, list, skip };
+    readList(this.#reader, entries, ({ value, place, monitor }) => {
+      this.#metCount++;
       if (monitor !== undefined) {
         this.#monitorCount++;
         this.#onMonitor(monitor, place);
@@ -218,7 +302,7 @@ class Load {
         const name = isMapping(value) && typeof value.name === "string" ? value.name : undefined;
         this.#leaveOut(name ?? `${place.file}:${place.line}`);
       }
-    }
+    });
   }
 
   #leaveOut(name: string): void {

@@ -1,6 +1,6 @@
 /**
  * The names of all monitors met in one load, for "names are unique" and for `depends_on`: a million of them, so an open
- * addressing table of hashes (24 bytes an entry at most half full) in place of a million strings.
+ * addressing table of hashes (20 bytes an entry, at most half full) in place of a million strings.
  * Two different names with the same 64 bits would be called duplicates; among a million names that has a chance of
  * 3 in 10^8.
  */
@@ -19,29 +19,39 @@ export class NameIndex {
 
   /** Keeps the name; the place of the earlier one when the name is there already. */
   add(name: string, place: Place): Place | undefined {
+    const [low, high] = hashName(name);
+    if (this.addHash(low, high, place)) return undefined;
+    return this.#placeOf(this.#find(low, high));
+  }
+
+  /** As add() for the name with this hashName(); false when it is there already. */
+  addHash(low: number, high: number, place: Place): boolean {
     if (this.#count * 2 >= this.#capacity) this.#grow();
-    const entry = this.#find(hash(name, SEED_LOW), hash(name, SEED_HIGH));
-    if (this.#words[entry + 3] !== 0) return this.#placeOf(entry);
-    this.#words.set([
-      hash(name, SEED_LOW),
-      hash(name, SEED_HIGH),
-      this.#fileIndex(place.file),
-      place.line,
-      place.column,
-    ], entry);
+    const entry = this.#find(low, high);
+    const words = this.#words;
+    if (words[entry + 3] !== 0) return false;
+    words[entry] = low;
+    words[entry + 1] = high;
+    words[entry + 2] = this.#fileIndex(place.file);
+    words[entry + 3] = place.line;
+    words[entry + 4] = place.column;
     this.#count++;
-    return undefined;
+    return true;
   }
 
   has(name: string): boolean {
-    return this.#words[this.#find(hash(name, SEED_LOW), hash(name, SEED_HIGH)) + 3] !== 0;
+    const [low, high] = hashName(name);
+    return this.#words[this.#find(low, high) + 3] !== 0;
   }
 
   #find(low: number, high: number): number {
-    for (let slot = low % this.#capacity;; slot = (slot + 1) % this.#capacity) {
+    const words = this.#words;
+    // The capacity is a power of two.
+    const mask = this.#capacity - 1;
+    for (let slot = low & mask;; slot = (slot + 1) & mask) {
       const entry = slot * ENTRY_WORDS;
-      if (this.#words[entry + 3] === 0) return entry;
-      if (this.#words[entry] === low && this.#words[entry + 1] === high) return entry;
+      if (words[entry + 3] === 0) return entry;
+      if (words[entry] === low && words[entry + 1] === high) return entry;
     }
   }
 
@@ -69,6 +79,11 @@ export class NameIndex {
       column: this.#words[entry + 4] as number,
     };
   }
+}
+
+/** What the index knows a name by. */
+export function hashName(name: string): readonly [low: number, high: number] {
+  return [hash(name, SEED_LOW), hash(name, SEED_HIGH)];
 }
 
 /** MurmurHash3 over UTF-16 units, one unit a step (no bytes are encoded for it). Unsigned 32 bit. */

@@ -1,7 +1,11 @@
 /** The monitors of one file as they come: whole lists, cut lists piece by piece, JSON lines. Nothing is kept. */
+import type { MonitorSpec } from "../model/monitor.ts";
 import { aliasFault } from "./alias_weight.ts";
 import { chunksOf, splitEntries } from "./chunks.ts";
+import type { ItemsRange } from "./cut_plan.ts";
 import type { ManifestDocument } from "./documents.ts";
+import { type Form, type Found, specOf } from "./form.ts";
+import type { EntryAt, FormReader } from "./form_reader.ts";
 import type { InputFile } from "./input.ts";
 import { isMapping } from "./layers.ts";
 import { WHOLE_BYTES_MAX } from "./limits.ts";
@@ -31,48 +35,117 @@ export interface BrokenEntry {
   readonly message: string;
 }
 
-export type Piece = EntryList | BrokenEntry;
+/** An entry that is good, because it is like one that was. */
+export interface KnownEntry {
+  readonly ok: "known";
+  readonly monitor: MonitorSpec;
+  readonly place: Place;
+  /** Parses it after all: it is good by itself, but may not be among the others. */
+  readonly parse: () => Piece[];
+}
 
-/** Throws InputError. */
-export async function* piecesOf(
+export type Piece = EntryList | BrokenEntry | KnownEntry;
+
+/** How many entries of the list it stands for. */
+export function entriesIn(piece: Piece): number {
+  return piece.ok === true ? piece.values.length : 1;
+}
+
+export interface ListRange {
+  /** Undefined: the whole file, JSON lines. An indent below 0: a part of JSON lines. */
+  readonly cut?: Omit<ItemsRange, "endLine">;
+  readonly listPath: Path;
+  /** Whether an entry may lean on another, through an alias. */
+  readonly leans: boolean;
+  /** Entries of the list before the range. */
+  readonly firstIndex?: number;
+}
+
+/** The lists of monitors in a file: whole where they are in memory, else by range. */
+export function listsOf(
   file: InputFile,
   documents: readonly ManifestDocument[],
+): readonly (EntryList | ListRange)[] {
+  if (file.format === "jsonl") return [{ listPath: ["monitors"], leans: false }];
+  return documents.flatMap((manifest): readonly (EntryList | ListRange)[] => {
+    const { cut, listPath, mayHaveAliases } = manifest;
+    return cut === undefined ? inlineOf(manifest) : [{ cut, listPath, leans: mayHaveAliases }];
+  });
+}
+
+/** A part of a list that begins and ends between two entries. Throws InputError. */
+export async function* rangeOf(
+  file: InputFile,
+  { cut, listPath, firstIndex: before = 0 }: ListRange,
+  forms: FormReader | undefined,
 ): AsyncGenerator<readonly Piece[], void> {
-  if (file.format === "jsonl") yield* linesOf(file);
-  for (const manifest of documents) {
-    if (manifest.cut === undefined) yield inlineOf(manifest);
-    else yield* cutOf(file, manifest);
+  const indent = cut === undefined || cut.indent < 0 ? undefined : cut.indent;
+  const options = { file: file.name, line: cut?.line ?? 1, ...(indent === undefined ? {} : { indent }) };
+  let firstIndex = before;
+  for await (const source of chunksOf(file.bytes(cut), options)) {
+    const pieces: Piece[] = [];
+    const parse = (text: SourceText) => parseText({ source: text, firstIndex, listPath, indent });
+    const take = (text: SourceText) => {
+      for (const piece of parse(text)) {
+        pieces.push(piece);
+        firstIndex += entriesIn(piece);
+      }
+    };
+    if (forms === undefined) take(source);
+    else {
+      forms.read(source, {
+        unknown: take,
+        known: (form, found, at) => {
+          pieces.push(knownEntry({ source, form, found, at }, parse));
+          firstIndex++;
+        },
+      });
+    }
+    yield pieces;
   }
 }
 
-function inlineOf({ source, document, listPath }: ManifestDocument): readonly Piece[] {
+function knownEntry(
+  { source, form, found, at }: {
+    readonly source: SourceText;
+    readonly form: Form;
+    readonly found: Found;
+    readonly at: EntryAt;
+  },
+  parse: (text: SourceText) => Piece[],
+): KnownEntry {
+  const { file, text } = source;
+  const { end } = found;
+  return {
+    ok: "known",
+    monitor: specOf(form, found),
+    place: { file, line: at.line + form.line, column: form.column },
+    parse: () => parse(wholeText({ file, text: text.slice(at.start, end), line: at.line })),
+  };
+}
+
+function inlineOf({ source, document, listPath }: ManifestDocument): readonly EntryList[] {
   const list = isMapping(document.value) ? document.value.monitors : document.value;
   if (!Array.isArray(list)) return [];
   const pathTo = (index: number) => [...listPath, index];
   return [entryList({ source, document, values: list, pathTo, firstIndex: 0, listPath })];
 }
 
-async function* cutOf(file: InputFile, manifest: ManifestDocument): AsyncGenerator<readonly Piece[], void> {
-  const { cut, listPath } = manifest;
-  if (cut === undefined) return;
-  const chunks = chunksOf(file.bytes(cut), { file: file.name, line: cut.line, indent: cut.indent });
-  let firstIndex = 0;
-  for await (const source of chunks) {
-    const pieces = parsePiece({ source, firstIndex, listPath, indent: cut.indent });
-    yield pieces;
-    for (const piece of pieces) firstIndex += piece.ok ? piece.values.length : 1;
-  }
+/** Whole entries, each like the others of its list. */
+export function parseText(chunk: Chunk): Piece[] {
+  return chunk.indent === undefined ? parseLines(chunk) : parsePiece({ ...chunk, indent: chunk.indent });
 }
 
-interface Chunk {
+export interface Chunk {
   readonly source: SourceText;
   readonly firstIndex: number;
   readonly listPath: Path;
-  readonly indent: number;
+  /** Undefined: JSON lines. */
+  readonly indent: number | undefined;
 }
 
 /** A chunk that does not parse is read entry by entry: the others still count. */
-function parsePiece(chunk: Chunk): Piece[] {
+function parsePiece(chunk: Chunk & { readonly indent: number }): Piece[] {
   const { source, firstIndex, listPath } = chunk;
   const parsed = parseYaml(source.text);
   const document = parsed.ok ? parsed.documents[0] : undefined;
@@ -99,19 +172,15 @@ function cutMessage(message: string): string {
   } MiB aliases do not reach from monitor to monitor`;
 }
 
-async function* linesOf(file: InputFile): AsyncGenerator<readonly Piece[], void> {
-  let firstIndex = 0;
-  for await (const chunk of chunksOf(file.bytes(), { file: file.name, line: 1 })) {
-    const first = placeAt(chunk, 0).line;
-    const pieces: Piece[] = [];
-    for (const [offset, text] of chunk.text.split("\n").entries()) {
-      if (text.trim() === "") continue;
-      const source = wholeText({ file: file.name, text, line: first + offset });
-      pieces.push(parseLine(source, firstIndex));
-      firstIndex++;
-    }
-    yield pieces;
+function parseLines({ source, firstIndex }: Chunk): Piece[] {
+  const first = placeAt(source, 0).line;
+  const pieces: Piece[] = [];
+  for (const [offset, text] of source.text.split("\n").entries()) {
+    if (text.trim() === "") continue;
+    const line = wholeText({ file: source.file, text, line: first + offset });
+    pieces.push(parseLine(line, firstIndex + pieces.length));
   }
+  return pieces;
 }
 
 function parseLine(source: SourceText, firstIndex: number): Piece {

@@ -4,7 +4,7 @@ import type { Kind } from "./catalog.ts";
 import { isMapping } from "./layers.ts";
 import type { Path } from "./problem.ts";
 import { keysAt } from "./schema_keys.ts";
-import type { Scope } from "./scope.ts";
+import type { BlockPlugin, Scope } from "./scope.ts";
 import { typeWord } from "./found_value.ts";
 
 /** The parsed configuration, or undefined after reporting why not. `block`: undefined and null are an empty mapping. */
@@ -35,6 +35,14 @@ export function readConfig<P extends PluginInfo<unknown>>(
     allowed: [...kind.topKeys, ...(block.alsoAllowed ?? [])],
   });
   if (config === undefined) return undefined;
+  const input = scope.parsed;
+  if (isMapping(input)) {
+    scope.options.onConfig?.({
+      plugin: kind.plugin as unknown as BlockPlugin,
+      input,
+      path: block.path,
+    });
+  }
   const advice = kind.plugin.advice?.(config);
   if (advice !== undefined) scope.report(block.path, advice, { severity: "warning", at: "key" });
   return { config };

@@ -3,6 +3,7 @@
  * problems. A value may come from the monitor, its template or the defaults; a problem names the place it was written.
  */
 import type { Schema } from "../base/schema.ts";
+import type { QuickTarget, SplitConfig } from "../model/plugin.ts";
 import { type IsProbeName, spelledPath } from "./canonical_key.ts";
 import { type ExplainContext, explainIssue, type Issue } from "./explain.ts";
 import { Hidden } from "./found_value.ts";
@@ -37,6 +38,23 @@ export interface ScopeOptions {
   readonly prefix?: Path;
   /** Faults of this scope leave a monitor out; they do not refuse the manifest. */
   readonly lenient?: boolean;
+  /** Told of every plug-in configuration that was accepted. */
+  readonly onConfig?: (read: ConfigRead) => void;
+}
+
+/** A plug-in's configuration as its schema was given it, and the keys that lead to it in the monitor. */
+export interface ConfigRead {
+  readonly plugin: BlockPlugin;
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly path: Path;
+}
+
+/** What of a plug-in reads a configuration block. */
+export interface BlockPlugin {
+  readonly schema: Schema<unknown>;
+  readonly quick?: QuickTarget;
+  split(config: unknown): SplitConfig;
+  advice?(config: unknown): string | undefined;
 }
 
 export interface ReportOptions {
@@ -57,6 +75,8 @@ export class Scope {
   failed = false;
   /** Errors and warnings. */
   reportCount = 0;
+  /** What the last parse took: its value, with the texts from variables that had to be numbers made numbers. */
+  parsed: unknown;
   #secrets: string[] = [];
   #wholePaths = new Set<string>();
   #hidden = new Map<string, { readonly value: Hidden; readonly written: Path }>();
@@ -106,8 +126,10 @@ export class Scope {
   /** The parsed value, or undefined after reporting why not. */
   parse<T>(schema: Schema<T>, value: unknown, options: ParseOptions): T | undefined {
     let result = schema.safeParse(value);
+    this.parsed = value;
     if (!result.success && this.#wholePaths.size > 0) {
-      result = schema.safeParse(this.#retype(value, result.error.issues, options.path));
+      this.parsed = this.#retype(value, result.error.issues, options.path);
+      result = schema.safeParse(this.parsed);
     }
     if (result.success) return result.data;
     const context: ExplainContext = {

@@ -71,7 +71,19 @@ export interface ProbeResult {
   readonly perfdata?: readonly PerfDatum[];
 }
 
+/** Lets a manifest of a million monitors skip the schema where one value alone changes, in a way that cannot matter. */
+export interface QuickTarget {
+  /** Of the configuration block. */
+  readonly key: string;
+  /**
+   * The target for a value of this key, or undefined: ask the schema. Promises: in a configuration that is accepted with
+   * one such value, any other is accepted too, changes nothing but the target, and causes no advice.
+   */
+  target(value: string): string | undefined;
+}
+
 export interface Probe<Config = unknown> extends PluginInfo<Config> {
+  readonly quick?: QuickTarget;
   readonly split: (config: Config) => SplitConfig;
   /** Most file descriptors one check holds at a time. */
   readonly descriptors: number;

@@ -15,6 +15,7 @@ import { talk, type TalkEnd } from "../net/talk.ts";
 import { createTlsContext, startTls } from "../net/tls.ts";
 import { statusExpected } from "./expected_status.ts";
 import { type Assertions, checkAnswer, prepareAssertions } from "./http_assertions.ts";
+import { canonicalUrl } from "./canonical_url.ts";
 import { HTTP_SCHEMA, type HttpConfig } from "./http_config.ts";
 import { encodeRequest, type RequestParts } from "./http_request.ts";
 
@@ -40,6 +41,7 @@ pulse_check:
   split({ url, ...shared }) {
     return { target: url, shared };
   },
+  quick: { key: "url", target: canonicalUrl },
   run,
 };
 

@@ -153,7 +153,16 @@ function authorizationOf(auth: z.infer<typeof AUTH> | undefined, url: URL): stri
   if (auth?.bearer !== undefined) return `Bearer ${auth.bearer.token}`;
   if (auth?.basic !== undefined) return basic(auth.basic.username, auth.basic.password);
   if (url.username === "" && url.password === "") return "";
-  return basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  return basic(decoded(url.username), decoded(url.password));
+}
+
+/** A percent sign that begins no escape stands for itself, as in other clients. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function basic(username: string, password: string): string {

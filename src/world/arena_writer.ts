@@ -60,7 +60,21 @@ export class ArenaWriter {
   stage(text: string): void {
     this.#reserve(text.length * 3 + OVERHEAD_BYTES);
     this.#encode(text);
-    if (text === "") return this.#stageVarint(EMPTY);
+    this.#stageEncoded();
+  }
+
+  /** As stage(), for UTF-8 that is at hand. */
+  stageBytes(bytes: Uint8Array, start: number, length: number): void {
+    this.#reserve(length + OVERHEAD_BYTES);
+    this.#makeRoom(length);
+    // Texts are short: a loop is faster than set(subarray()), and makes no object.
+    for (let i = 0; i < length; i++) this.#text[i] = bytes[start + i] as number;
+    this.#textLength = length;
+    this.#stageEncoded();
+  }
+
+  #stageEncoded(): void {
+    if (this.#textLength === 0) return this.#stageVarint(EMPTY);
     const template = this.#findTemplate(this.#cutNumbers());
     if (template < 0) return this.#stageLiteral();
     this.#stageVarint(template + FIRST_TEMPLATE);
@@ -69,7 +83,7 @@ export class ArenaWriter {
 
   /** hashText() of the text staged last. */
   stagedHash(): number {
-    return hashBytes(this.#text.subarray(0, this.#textLength));
+    return hashBytes(this.#text, this.#textLength);
   }
 
   /** Stores the staged texts, one after another, and returns their offset. */
@@ -84,11 +98,7 @@ export class ArenaWriter {
 
   /** Fills #text. Most texts are ASCII, where a loop is several times faster than the encoder. */
   #encode(text: string): void {
-    if (text.length * 3 > this.#text.length) {
-      this.#text = new Uint8Array(text.length * 6);
-      this.#shape = new Uint8Array(text.length * 6);
-      this.#numbers = new Uint32Array(text.length * 6);
-    }
+    this.#makeRoom(text.length * 3);
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i);
       if (unit >= 0x80) {
@@ -98,6 +108,13 @@ export class ArenaWriter {
       this.#text[i] = unit;
     }
     this.#textLength = text.length;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#text.length) return;
+    this.#text = new Uint8Array(bytes * 2);
+    this.#shape = new Uint8Array(bytes * 2);
+    this.#numbers = new Uint32Array(bytes * 2);
   }
 
   /** Fills #shape and #numbers from #text; returns the hash of the shape (FNV-1a, finished by a shift of its own). */

@@ -3,24 +3,17 @@
  * together. It remembers a bounded number of texts, because labels may differ on every one of a million monitors.
  */
 import type { ArenaWriter } from "./arena_writer.ts";
-import type { Attributes } from "./policy.ts";
 
 const REMEMBERED = 8192;
 
 export interface AttributeStore {
-  /** JSON of the attributes, "" when all are empty. */
-  json(attributes: Attributes): string;
-  /** Arena offset of a text from json(); 0 for "". The caller knows that the text fits. */
+  /** Arena offset of a text from attributesJson(); 0 for "". The caller knows that the text fits. */
   store(json: string): number;
 }
 
 export function createAttributeStore(writer: ArenaWriter): AttributeStore {
   const known = new Map<string, number>();
   return {
-    json: ({ groups, labels, dependsOn, metadata }) => {
-      if (groups.length === 0 && dependsOn.length === 0 && isEmpty(labels) && isEmpty(metadata)) return "";
-      return JSON.stringify({ groups, labels, dependsOn, metadata });
-    },
     store: (json) => {
       if (json === "") return 0;
       const stored = known.get(json);
@@ -32,9 +25,4 @@ export function createAttributeStore(writer: ArenaWriter): AttributeStore {
       return offset;
     },
   };
-}
-
-function isEmpty(record: Readonly<Record<string, unknown>>): boolean {
-  for (const _ in record) return false;
-  return true;
 }
