@@ -24,8 +24,12 @@ function makeServer(): WorkerLike {
   return new Worker(new URL("./workers/server.ts", import.meta.url), MODULE);
 }
 
+function makeJournal(): WorkerLike {
+  return new Worker(new URL("./workers/journal.ts", import.meta.url), MODULE);
+}
+
 function makeTargets(): WorkerLike {
   return new Worker(new URL("./workers/mock.ts", import.meta.url), MODULE);
 }
 
-process.exit(await runProgram(process.argv.slice(2), { makeWorker, makeServer, makeTargets }));
+process.exit(await runProgram(process.argv.slice(2), { makeWorker, makeServer, makeJournal, makeTargets }));

@@ -64,7 +64,7 @@ export async function benchFleet(bench: FleetBench): Promise<FleetFigures> {
     const fault = { match: { range: [0, bench.hung - 1] }, fault: { kind: "hang" } };
     await fetch(`${fleet.control}/faults`, { method: "POST", body: JSON.stringify(fault) });
   }
-  await using cpra = await startCpra(["--yaml", manifest]);
+  await using cpra = await startCpra(["--yaml", manifest, "--state", "memory"]);
   await sleep(WARM_UP_MS);
   const [before, cpuBefore, startedMs] = [await cpra.metrics(), cpra.cpuUs(), performance.now()];
   await sleep(bench.seconds * 1000);
