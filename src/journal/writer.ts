@@ -53,19 +53,19 @@ export class Writer {
       case "monitor":
         return this.#monitor(record);
       case "step":
-        return void sql.event.run(record.incident, ms(record.atWallMs), record.what, record.detail);
+        return void sql.event.run(record.incident, ms(record.atWallMs), record.what, text(record.detail));
       case "closed":
         return void sql.close.run(ms(record.atWallMs), record.incident);
       case "settled": {
         const state = record.result === "delivered" ? DELIVERED : DEAD;
-        return void sql.settle.run(state, record.error, ms(record.atWallMs), record.id);
+        return void sql.settle.run(state, text(record.error), ms(record.atWallMs), record.id);
       }
       case "put-off":
         return void sql.putOff.run(record.attempt, ms(record.dueWallMs), record.id);
       case "repair-ended": {
-        const { atWallMs, how, text, incident, attempt } = record;
-        sql.endRepair.run(ms(atWallMs), how, text, incident, attempt);
-        return void sql.event.run(incident, ms(atWallMs), `repair ${attempt} ${how}`, text);
+        const { atWallMs, how, incident, attempt } = record;
+        sql.endRepair.run(ms(atWallMs), how, text(record.text), incident, attempt);
+        return void sql.event.run(incident, ms(atWallMs), `repair ${attempt} ${how}`, text(record.text));
       }
       case "fact":
         if (record.value === null) return void sql.forgetFact.run(record.key);
@@ -106,7 +106,7 @@ export class Writer {
     if (remedy === null) return;
     const { attempt, error } = remedy;
     this.#repair({ incident, attempt, monitor, startedWallMs: atWallMs, error });
-    this.#prepared.event.run(incident, ms(atWallMs), `repair ${attempt} decided`, error);
+    this.#prepared.event.run(incident, ms(atWallMs), `repair ${attempt} decided`, text(error));
   }
 
   #alert(alert: PendingAlert, createdMs: number): void {
@@ -126,7 +126,7 @@ export class Writer {
   }
 
   #repair({ incident, attempt, monitor, error, startedWallMs }: OpenRepair): void {
-    this.#prepared.repair.run(incident, attempt, monitor, error, ms(startedWallMs));
+    this.#prepared.repair.run(incident, attempt, monitor, text(error), ms(startedWallMs));
   }
 
   #monitor({ monitor, stands, atWallMs }: MonitorStands): void {
@@ -134,7 +134,7 @@ export class Writer {
     this.#prepared.monitor.run(monitor, JSON.stringify(stands), ms(atWallMs));
     if (stands.incident === null) return;
     const { id, sinceWallMs, opened, error } = stands.incident;
-    this.#prepared.incident.run(id, monitor, ms(sinceWallMs), opened ? 1 : 0, error);
+    this.#prepared.incident.run(id, monitor, ms(sinceWallMs), opened ? 1 : 0, text(error));
   }
 
   #ids(sql: string): { readonly id: number }[] {
@@ -144,4 +144,9 @@ export class Writer {
 
 function ms(value: number): number {
   return Math.round(value);
+}
+
+/** Deno ends a text at its first NUL when it reads it back. */
+function text(value: string): string {
+  return value.replaceAll("\0", "\ufffd");
 }
