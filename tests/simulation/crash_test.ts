@@ -9,6 +9,7 @@ import { type Random, seededRandom } from "../../src/base/prng.ts";
 import { REFUSED, RETRY, SENT } from "../../src/lanes/code.ts";
 import type { RemedyJob } from "../../src/lanes/intervention.ts";
 import type { AlertMessage } from "../../src/model/message.ts";
+import type { MonitorStands, StoredIncident, StoredState } from "../../src/model/journal_record.ts";
 import type { CodeSpec, MonitorSpec } from "../../src/model/monitor.ts";
 import { FAIL, PASS } from "../../src/model/outcome.ts";
 import {
@@ -138,23 +139,50 @@ function play(seed: number): Run {
     });
   let sim = boot();
   let crashes = 0;
-  let crashAtCommit = journal.commits + 1;
+  let crashAt = { commits: 1, taken: Infinity };
   let crashAtMs = nowMs + CRASH_EVERY_MS;
   while (nowMs < CALM_MS) {
     sim.run(1);
     nowMs = sim.nowMs;
     journal.step();
-    const due = nowMs < FAULTS_END_MS && (journal.commits >= crashAtCommit || nowMs >= crashAtMs);
-    if (!due) continue;
+    if (journal.idle && nowMs % 50 === 0) checkStanding(sim, journal, seed);
+    const { commits, taken } = journal;
+    if (taken >= crashAt.taken) {
+      crashAt = { commits: Infinity, taken: Infinity };
+      crashAtMs = Math.min(crashAtMs, nowMs + Math.floor(random() * 20));
+    }
+    const due = commits >= crashAt.commits || nowMs >= crashAtMs;
+    if (!due || nowMs >= FAULTS_END_MS) continue;
     crashes++;
     journal.crash();
-    // Right at a boundary, some after it, or in the middle of something.
-    crashAtCommit = journal.commits + 1 + Math.floor(random() * 12);
+    // Right after a commit, while one is under way (its acts must not have begun), or in the middle of something.
+    const some = 1 + Math.floor(random() * 12);
+    crashAt = random() < 0.5
+      ? { commits: journal.commits + some, taken: Infinity }
+      : { commits: Infinity, taken: journal.taken + some };
     nowMs += Math.floor(random() * 2000);
     crashAtMs = nowMs + random() * CRASH_EVERY_MS;
     sim = boot();
   }
   return { journal, outside, sim, crashes };
+}
+
+/** With nothing on its way, the journal has exactly what the engine would need. */
+function checkStanding(sim: Sim, { store }: SimJournal, seed: number): void {
+  const { monitors, alerts, repairs } = sim.engine.standing();
+  const essence = ({ monitor, stands }: MonitorStands) => {
+    const { state, flags, attempts, verifyLeft, incident } = stands as StoredState;
+    const { id, seq, opened } = incident as StoredIncident;
+    return [monitor, state, flags, attempts, verifyLeft, id, seq, opened].join(" ");
+  };
+  const where = `seed ${seed}, at ${sim.nowMs}`;
+  assert.deepEqual([...store.monitors.values()].map(essence).sort(), monitors.map(essence).sort(), where);
+  assert.deepEqual([...store.alerts.keys()].sort(), alerts.map(({ id }) => id).sort(), where);
+  assert.deepEqual(
+    [...store.repairs.keys()].sort(),
+    repairs.map((each) => `${each.incident} ${each.attempt}`).sort(),
+    where,
+  );
 }
 
 function check({ journal, outside, sim }: Run, seed: number): void {
@@ -180,8 +208,13 @@ function check({ journal, outside, sim }: Run, seed: number): void {
   }
   const told = (color: string) =>
     new Set(journal.messages.filter((each) => each.color === color).map((m) => m.dedupKey));
-  const unresolved = [...told("red")].filter((key) => !told("green").has(key));
-  assert.deepEqual(unresolved, [], `seed ${seed}: red without green`);
+  const green = told("green");
+  const unresolved = [...told("red"), ...told("yellow")].filter((key) => !green.has(key));
+  assert.deepEqual(unresolved, [], `seed ${seed}: trouble without its end`);
+  for (const color of ["red", "yellow", "green"]) {
+    const keys = journal.messages.filter((each) => each.color === color).map(({ dedupKey }) => dedupKey);
+    assert.equal(new Set(keys).size, keys.length, `seed ${seed}: ${color} told once per incident`);
+  }
 
   const left = [store.monitors.size, store.alerts.size, store.repairs.size];
   assert.deepEqual(left, [0, 0, 0], `seed ${seed}: monitors, alerts, repairs left in the journal`);

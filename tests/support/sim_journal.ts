@@ -99,11 +99,17 @@ export class SimJournal {
   #waiting: Batch[] = [];
   /** Batches acknowledged since the start: the write boundaries. */
   commits = 0;
+  /** Batches taken since the start. */
+  taken = 0;
   /** Every alert that was ever written, in that order. */
   readonly messages: AlertMessage[] = [];
 
   constructor(options: SimJournalOptions) {
     this.#options = options;
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0;
   }
 
   get keys(): string[] {
@@ -115,6 +121,7 @@ export class SimJournal {
     return {
       commit: (records, acknowledge) => {
         const { nowMs, random, slowestMs } = this.#options;
+        this.taken++;
         const least = this.#waiting.at(-1)?.dueMs ?? 0;
         const dueMs = Math.max(least, nowMs() + Math.floor(random() * slowestMs));
         // Through JSON, as the real one: nothing that is not plain data comes back.
