@@ -24,6 +24,10 @@ function makeServer(): WorkerLike {
   return new Worker(new URL("./workers/server.ts", import.meta.url), MODULE);
 }
 
+function makeJournal(): WorkerLike {
+  return new Worker(new URL("./workers/journal.ts", import.meta.url), MODULE);
+}
+
 function makeTargets(): WorkerLike {
   return new Worker(new URL("./workers/mock.ts", import.meta.url), MODULE);
 }
@@ -32,4 +36,6 @@ function makeLoader(): WorkerLike {
   return new Worker(new URL("./workers/loader.ts", import.meta.url), MODULE);
 }
 
-process.exit(await runProgram(process.argv.slice(2), { makeWorker, makeServer, makeTargets, makeLoader }));
+process.exit(
+  await runProgram(process.argv.slice(2), { makeWorker, makeServer, makeJournal, makeTargets, makeLoader }),
+);

@@ -40,7 +40,7 @@ const TICK_US = 10_000;
 export async function startCpra(options: CpraOptions): Promise<RunningCpra> {
   const { manifest, config, args = [], core = CLIENT_CORE, startLimitMs = 60_000 } = options;
   let log = "";
-  const command = [BINARY, "--yaml", manifest, "--pprof.addr", "localhost:0", ...args];
+  const command = [BINARY, "--yaml", manifest, "--pprof.addr", "localhost:0", "--state", "memory", ...args];
   if (config !== undefined) command.push("--config", config);
   const beganMs = performance.now();
   const child = pinned(command, { core, log: (text) => log += text });

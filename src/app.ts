@@ -7,19 +7,21 @@ import type { Logger } from "./base/log.ts";
 import type { Random } from "./base/prng.ts";
 import { createEngine, type Engine, type LaneSettings } from "./engine/engine.ts";
 import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
+import { JournalLink } from "./journal/link.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
 import { type RunLoop, startLoop } from "./engine/run_loop.ts";
 import { createWebWorkerSpawner, type MakeWorker, type WorkerLike } from "./engine/web_worker.ts";
 import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
+import { NOTHING_RESTORED, type Restored } from "./model/journal_record.ts";
 import type { MonitorRows } from "./model/monitor_rows.ts";
 import type { Registries } from "./model/plugin.ts";
 import { STATES } from "./model/state.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
 import { createThreadLinks, type ThreadLinks } from "./server/thread_links.ts";
 import { createEngineWake, EngineWake } from "./shm/wake.ts";
-import { createMetrics } from "./telemetry/metrics.ts";
+import { createMetrics, type EngineMetrics } from "./telemetry/metrics.ts";
 import { MetricsView } from "./telemetry/metrics_view.ts";
 import type { BuildInfo } from "./telemetry/process_metrics.ts";
 import { TickTrace } from "./telemetry/tick_trace.ts";
@@ -39,6 +41,8 @@ export interface AppOptions {
   readonly sloMs: number;
   readonly listen: ServerBoot["listen"];
   readonly token?: string | undefined;
+  /** Where state outlives the process; without it a restart forgets. */
+  readonly journal?: { readonly folder: string; readonly make: () => WorkerLike } | undefined;
   /** Every change of a monitor's state, as it happens. */
   readonly observe?: (event: LifeEvent) => void;
 }
@@ -53,6 +57,8 @@ export interface App {
   addRows(rows: MonitorRows, count: number): void;
   /** Opens the endpoint; the real URLs, in the order of `listen`. Rejects with a message for people. */
   listen(): Promise<readonly string[]>;
+  /** Before start(): takes what an earlier process left. Rejects with JournalLockedError when another process has it. */
+  openJournal(): Promise<void>;
   start(lanes: Readonly<Record<Lane, LaneSettings>>): void;
   /** SIGUSR1. */
   reopen(): void;
@@ -63,6 +69,10 @@ export interface App {
 const SERVER_STOP_MS = 1000;
 const WORKERS_STOP_MS = 1500;
 const INCIDENTS_POST_MS = 250;
+const JOURNAL_STOP_MS = 2000;
+const JOURNAL_CHECK_MS = 200;
+/** What is kept of what is over. */
+const RETENTION = { ageMs: 30 * 86_400_000, rows: 100_000 } as const;
 
 export function createApp(options: AppOptions): App {
   const { registries, clock, log } = options;
@@ -73,6 +83,7 @@ export function createApp(options: AppOptions): App {
     pipelines: LANES,
     states: STATES,
   });
+  metrics.setJournalHealthy(true);
   const wakeBuffer = createEngineWake();
   const wake = new EngineWake(wakeBuffer);
   const server = createServerLink(options);
@@ -83,7 +94,9 @@ export function createApp(options: AppOptions): App {
     clock,
     post: (batch) => server.post({ type: "incidents", events: batch }),
   });
-  const incidentPrefix = Math.floor(clock.wallMs() / 1000).toString(36);
+  const journal = options.journal && createJournalLink(options.journal, { options, wake, metrics });
+  let restored: Restored = NOTHING_RESTORED;
+  let journalTimer: ReturnType<typeof setInterval> | undefined;
   let engine: Engine | undefined;
   let loop: RunLoop | undefined;
   const view = new MetricsView(metrics.handle());
@@ -107,6 +120,9 @@ export function createApp(options: AppOptions): App {
       if (profiled) serveMain(links, trace);
       return urls;
     },
+    async openJournal() {
+      restored = await journal?.open() ?? NOTHING_RESTORED;
+    },
     start(lanes) {
       for (const name of channelNames()) metrics.addChannel(name);
       engine = createEngine({
@@ -115,7 +131,8 @@ export function createApp(options: AppOptions): App {
         clock,
         log,
         random: options.random,
-        journal: MEMORY_JOURNAL,
+        journal: journal ?? MEMORY_JOURNAL,
+        restored,
         spawn: createWebWorkerSpawner({
           make: options.makeWorker,
           world: () => world.handle(),
@@ -127,13 +144,17 @@ export function createApp(options: AppOptions): App {
         trace,
         probeKinds: registries.probes.map((probe) => probe.kind),
         remedyKinds: registries.remedies.map((remedy) => remedy.kind),
-        newIncidentId: (number) => `${incidentPrefix}-${number.toString(36)}`,
+        newIncidentId: incidentIds(clock.wallMs(), restored.boot),
         observe: (event) => {
           events.take(event);
           options.observe?.(event);
         },
       });
       engine.start();
+      if (journal !== undefined) {
+        journal.use(engine);
+        journalTimer = setInterval(() => journal.check(), JOURNAL_CHECK_MS);
+      }
       server.post({ type: "loaded", shared: shared() });
       loop = startLoop(engine, { wake, afterTick: events.flush });
     },
@@ -144,8 +165,10 @@ export function createApp(options: AppOptions): App {
       loop?.stop();
       await loop?.ended;
       engine?.terminate();
+      clearInterval(journalTimer);
+      const written = await journal?.close(JOURNAL_STOP_MS) ?? true;
       await server.stop();
-      return clean;
+      return clean && written;
     },
   };
 }
@@ -154,6 +177,36 @@ export function createApp(options: AppOptions): App {
 function serveMain(links: ThreadLinks, trace: TickTrace): void {
   const { link } = links.open("main");
   new ProfiledThread(link.port, { trace: (memory) => trace.record(memory) }).serve();
+}
+
+/** Unique over restarts: two within one second are told apart by the number of the boot. */
+function incidentIds(wallMs: number, boot: number): (number: number) => string {
+  const prefix = Math.floor(wallMs / 1000).toString(36) + (boot > 0 ? `.${boot.toString(36)}` : "");
+  return (number) => `${prefix}-${number.toString(36)}`;
+}
+
+interface JournalParts {
+  readonly options: AppOptions;
+  readonly wake: EngineWake;
+  readonly metrics: EngineMetrics;
+}
+
+function createJournalLink(
+  { folder, make }: NonNullable<AppOptions["journal"]>,
+  { options: { clock, log }, wake, metrics }: JournalParts,
+): JournalLink {
+  return new JournalLink({
+    make,
+    folder,
+    retention: RETENTION,
+    clock,
+    log,
+    wake: () => wake.wake(),
+    observe: {
+      health: (healthy) => metrics.setJournalHealthy(healthy),
+      commit: (us) => metrics.countJournalCommit(us),
+    },
+  });
 }
 
 interface Drain {

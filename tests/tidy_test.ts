@@ -20,6 +20,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/lanes": ["src/shm", "src/world", "src/model", "src/base", "src/host"],
   "src/sizing": ["src/base"],
   "src/manifest": ["src/model", "src/base"],
+  "src/journal": ["src/model", "src/base"],
   "src/telemetry": ["src/world", "src/shm", "src/model", "src/base"],
   "src/engine": ["src/world", "src/shm", "src/model", "src/sizing", "src/lanes", "src/telemetry", "src/base"],
   "src/server": ["src/telemetry", "src/world", "src/shm", "src/model", "src/host", "src/base"],

@@ -5,7 +5,19 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 
-const FAST_TESTS = ["base", "model", "shm", "world", "sizing", "manifest", "engine", "telemetry", "lanes"];
+const FAST_TESTS = [
+  "base",
+  "model",
+  "shm",
+  "world",
+  "sizing",
+  "manifest",
+  "engine",
+  "telemetry",
+  "lanes",
+  "journal",
+  "simulation",
+];
 
 const deno = process.execPath;
 const steps: readonly (readonly [string, readonly string[]])[] = [

@@ -16,6 +16,7 @@ export interface RunOptions {
   readonly pprof?: boolean | undefined;
   readonly pprofAddr?: string | undefined;
   readonly listen?: string | undefined;
+  readonly state?: string | undefined;
   readonly logFormat?: LogFormat | undefined;
   readonly logLevel?: LogLevel | undefined;
   readonly strict?: true | undefined;
@@ -159,6 +160,10 @@ function addRun(program: Command, { verbs, set }: Context): void {
     .option("--pprof [on]", "profiling endpoint: true or false (default: true)", parseBoolean)
     .option("--pprof.addr <address>", "address of the profiling endpoint (default: localhost:6060)")
     .option("--listen <address>", "a further address for metrics, API and page")
+    .option(
+      "--state <dir>",
+      "directory for incidents, undelivered alerts and the like; memory: none (default: $STATE_DIRECTORY, else ./cpra-state)",
+    )
     .addOption(new Option("--log-format <format>", "form of the log (default: text)").choices(LOG_FORMATS))
     .addOption(
       new Option("--log-level <level>", "least level that is logged (default: info)").choices(LOG_LEVELS),

@@ -6,6 +6,7 @@ import type { Registries } from "../model/plugin.ts";
 export interface Threads {
   readonly makeWorker: MakeWorker;
   readonly makeServer: () => WorkerLike;
+  readonly makeJournal: () => WorkerLike;
   /** The demo's mock fleet. */
   readonly makeTargets: () => WorkerLike;
   /** Parses ranges of large manifests. */

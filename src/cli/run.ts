@@ -6,6 +6,7 @@ import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import { createLogger, type Logger } from "../base/log.ts";
 import { createDescriptorSink, type DescriptorSink, LOG_BYTES_WAITING } from "../host/descriptor_sink.ts";
+import { JournalLockedError } from "../journal/link.ts";
 import { LANES } from "../lanes/lane.ts";
 import { streamManifests } from "../manifest/load.ts";
 import { renderProblems } from "../manifest/problem.ts";
@@ -22,6 +23,7 @@ import { laneSettings, RESERVED_DESCRIPTORS, slotsByDescriptors, thisMachine } f
 import { loaderThreads } from "./loader_threads.ts";
 import type { ProgramContext } from "./program_context.ts";
 import { logShutdown } from "./shutdown_report.ts";
+import { stateFolder } from "./state_option.ts";
 import { aborted, stopSignal } from "./signals.ts";
 
 const STANDARD_ERROR = 2;
@@ -146,6 +148,7 @@ class Run {
       version: VERSION,
     });
     const listen = listenAddresses(settings);
+    const folder = stateFolder(settings.state, process.env);
     const app = createApp({
       registries: this.#context.registries,
       makeWorker: this.#context.makeWorker,
@@ -159,8 +162,16 @@ class Run {
       sloMs: settings.pipelines.pulse.sizingSloMs,
       listen,
       token: settings.token ?? undefined,
+      journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
     });
     this.#started = { app, settings };
+    await app.openJournal().catch((error: Error) => {
+      if (!(error instanceof JournalLockedError)) throw error;
+      throw new StartError(error.message, 1);
+    });
+    if (folder === undefined) {
+      this.#log.info("State is kept in memory: a restart forgets incidents and alerts");
+    } else this.#log.info(`State is kept in ${folder}`);
     const urls = await app.listen().catch((error: Error) => {
       throw new StartError(`Cannot start: ${error.message}`, 1);
     });
@@ -227,13 +238,14 @@ class Run {
   }
 
   #flags(): SettingsLayer {
-    const { debug, logLevel, logFormat, listen, pprof, pprofAddr } = this.#options;
+    const { debug, logLevel, logFormat, listen, pprof, pprofAddr, state } = this.#options;
     return {
       ...(debug === undefined ? {} : { debug }),
       ...(logLevel === undefined ? {} : { log_level: logLevel }),
       ...(logFormat === undefined ? {} : { log_format: logFormat }),
       ...(listen === undefined ? {} : { listen }),
       ...(pprof === undefined ? {} : { pprof }),
+      ...(state === undefined ? {} : { state }),
       ...(pprofAddr === undefined ? {} : { pprof_addr: pprofAddr }),
     };
   }

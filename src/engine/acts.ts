@@ -10,6 +10,13 @@ import { CODE, INTERVENTION } from "../lanes/lane.ts";
 import type { RemedyJob } from "../lanes/intervention.ts";
 import { COLORS } from "../model/color.ts";
 import { EVENT } from "../model/event.ts";
+import type {
+  AlertDecision,
+  Decision,
+  OpenRepair,
+  PendingAlert,
+  RepairEnd,
+} from "../model/journal_record.ts";
 import { PASS } from "../model/outcome.ts";
 import type { DeliveryResult } from "../model/plugin.ts";
 import type { JobFields, JobRequest, ResultFields } from "../shm/records.ts";
@@ -26,7 +33,7 @@ import {
 import type { World } from "../world/world.ts";
 import { composeAlert } from "./alert_text.ts";
 import { type Incidents, recordTried } from "./incidents.ts";
-import type { AlertDecision, Decision, JournalPort } from "./journal_port.ts";
+import type { Ledger } from "./ledger.ts";
 import type { MonitorLife, Verdict } from "./monitor_life.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Offer } from "./queue.ts";
@@ -36,9 +43,11 @@ export interface ActsOptions {
   readonly life: MonitorLife;
   readonly incidents: Incidents;
   readonly outbox: Outbox;
-  readonly journal: JournalPort;
+  readonly ledger: Ledger;
   readonly metrics: EngineMetrics;
   readonly clock: Clock;
+  /** Identities of the world's channels, by index. */
+  readonly channelIds: readonly string[];
   /** Kinds of remedies in the order of the metrics' dimension. */
   readonly remedyKinds: readonly string[];
   readonly offerRepair: (job: JobRequest, payload: Uint8Array) => Offer;
@@ -56,22 +65,27 @@ interface Repair {
   readonly job: RemedyJob;
 }
 
+type RepairDecision = Pick<Decision, "row" | "monitor" | "incident" | "atWallMs"> & {
+  readonly remedy: NonNullable<Decision["remedy"]>;
+};
+
 export class Acts {
   readonly #options: ActsOptions;
-  #decided: Decision[] = [];
-  #uncommitted = 0;
   /** Repairs that found no place in their queue, in order. */
   #waiting: Repair[] = [];
   #repairsOut = 0;
+  /** Repairs that were committed and have no end, by row. */
+  readonly #open = new Map<number, OpenRepair>();
 
   constructor(options: ActsOptions) {
     this.#options = options;
   }
 
   decide(verdict: Verdict): void {
-    const { world, clock } = this.#options;
+    const { world, clock, ledger } = this.#options;
     const { row, incident, seq, transition, startRemedy } = verdict;
-    this.#decided.push({
+    ledger.decided({
+      type: "decision",
       row,
       monitor: world.name(row),
       incident: incident.id,
@@ -85,14 +99,39 @@ export class Acts {
 
   /** Commits what was decided in this tick and acts on it when the journal says so. */
   commit(): void {
-    if (this.#decided.length === 0) return;
-    const batch = this.#decided;
-    this.#decided = [];
-    this.#uncommitted++;
-    this.#options.journal.commit(batch, () => {
-      this.#uncommitted--;
-      for (const decision of batch) this.#act(decision);
+    this.#options.ledger.commit((decision) => this.#act(decision));
+  }
+
+  /** Begins a repair that an earlier process decided. */
+  repairAgain(row: number, attempt: number): void {
+    const { world, clock, incidents } = this.#options;
+    const incident = incidents.of(row);
+    if (incident === undefined) return;
+    const remedy = { attempt, error: incident.error };
+    this.#startRepair({
+      row,
+      monitor: world.name(row),
+      incident: incident.id,
+      atWallMs: clock.wallMs(),
+      remedy,
     });
+  }
+
+  /** What must not be forgotten if the journal is begun anew. */
+  pending(): { readonly alerts: readonly PendingAlert[]; readonly repairs: readonly OpenRepair[] } {
+    const { outbox, world, clock, channelIds } = this.#options;
+    const alerts = outbox.pending().map(({ id, row, channel, message, attempt, dueMs }) => ({
+      id,
+      // One of a monitor that left the manifest has no row; messages cut long names.
+      monitor: row < world.count ? world.name(row) : message.monitor,
+      incident: message.incident,
+      channelId: channelIds[channel] as string,
+      color: message.color,
+      message,
+      attempt,
+      dueWallMs: dueMs > clock.monoMs() ? clock.wallMs() + dueMs - clock.monoMs() : 0,
+    }));
+    return { alerts, repairs: [...this.#open.values()] };
   }
 
   /** Hands repairs and alerts that may go now to their lanes. */
@@ -109,7 +148,7 @@ export class Acts {
 
   /** True while something decided has not come to its end. */
   get busy(): boolean {
-    return this.#uncommitted > 0 || this.#waiting.length > 0 || this.#repairsOut > 0 ||
+    return this.#options.ledger.uncommitted > 0 || this.#waiting.length > 0 || this.#repairsOut > 0 ||
       this.#options.outbox.counts.pending > 0;
   }
 
@@ -129,7 +168,7 @@ export class Acts {
     this.#endRepair(
       result,
       oneLine(DECODER.decode(text.slice())),
-      succeeded ? EVENT.remedySucceeded : EVENT.remedyFailed,
+      succeeded ? "succeeded" : "failed",
     );
   }
 
@@ -146,7 +185,7 @@ export class Acts {
     metrics.countIntervention(this.#remedyIndex(job.row), INTERVENTION_LOST, 0);
     const kind = this.#options.life.policy(job.row).remedy?.kind ?? "remedy";
     const what = `${kind}: outcome unknown, its worker was lost; not run again`;
-    this.#endRepair(job, what, EVENT.remedySucceeded, "lost");
+    this.#endRepair(job, what, "lost");
   }
 
   alertResult(result: Readonly<ResultFields>, text: Uint8Array): void {
@@ -159,6 +198,7 @@ export class Acts {
       clock.monoMs(),
     );
     if (delivery === undefined) return metrics.countLateResult();
+    this.#recordDelivery(delivery, result.outcome, error);
     metrics.countAlert(
       result.aux0,
       COLORS.indexOf(delivery.message.color),
@@ -178,17 +218,34 @@ export class Acts {
     metrics.countRequeued(CODE, 1);
   }
 
+  #recordDelivery(
+    { id, attempt, dueMs }: { readonly id: number; readonly attempt: number; readonly dueMs: number },
+    outcome: number,
+    error: string,
+  ): void {
+    const { ledger, clock } = this.#options;
+    const atWallMs = clock.wallMs();
+    if (outcome === RETRY) {
+      ledger.add({ type: "put-off", id, attempt, dueWallMs: atWallMs + dueMs - clock.monoMs() });
+      return;
+    }
+    const result = outcome === SENT ? "delivered" : "dead";
+    ledger.add({ type: "settled", id, result, error, atWallMs });
+  }
+
   #act(decision: Decision): void {
-    const { outbox, incidents } = this.#options;
-    for (const { channel, message } of decision.alerts) outbox.add({ row: decision.row, channel, message });
-    if (decision.remedy === null) return;
-    const incident = incidents.of(decision.row);
-    if (incident?.id !== decision.incident) return;
-    this.#waiting.push({
-      row: decision.row,
-      incidentNumber: incident.number,
-      job: { incident: decision.incident, ...decision.remedy },
-    });
+    const { row, remedy } = decision;
+    for (const { id, channel, message } of decision.alerts) {
+      this.#options.outbox.add({ id, row, channel, message });
+    }
+    if (remedy !== null) this.#startRepair({ ...decision, remedy });
+  }
+
+  #startRepair({ row, monitor, incident: id, atWallMs, remedy }: RepairDecision): void {
+    const incident = this.#options.incidents.of(row);
+    if (incident?.id !== id) return;
+    this.#open.set(row, { incident: id, monitor, startedWallMs: atWallMs, ...remedy });
+    this.#waiting.push({ row, incidentNumber: incident.number, job: { incident: id, ...remedy } });
   }
 
   #offer({ row, incidentNumber, job }: Repair): boolean {
@@ -206,18 +263,26 @@ export class Acts {
     return true;
   }
 
-  #endRepair(job: Pick<JobFields, "row" | "generation">, line: string, event: number, lost?: "lost"): void {
-    const { incidents, life, metrics, repairEnded } = this.#options;
+  #endRepair(job: Pick<JobFields, "row" | "generation">, text: string, how: RepairEnd): void {
+    const { incidents, life, metrics, ledger, clock, repairEnded } = this.#options;
     this.#repairsOut--;
     const incident = incidents.of(job.row);
     if (incident?.number !== job.generation) return metrics.countLateResult();
-    recordTried(incident, line);
+    recordTried(incident, text);
+    const open = this.#open.get(job.row);
+    this.#open.delete(job.row);
+    if (open !== undefined) {
+      const { incident: id, attempt } = open;
+      ledger.add({ type: "repair-ended", incident: id, attempt, how, text, atWallMs: clock.wallMs() });
+    }
     repairEnded(job.row);
-    life.apply(job.row, event, undefined, lost === undefined ? undefined : "cyan");
+    // Of a lost one nobody knows the end: to verification, but without the claim that it helped.
+    const event = how === "failed" ? EVENT.remedyFailed : EVENT.remedySucceeded;
+    life.apply(job.row, event, undefined, how === "lost" ? "cyan" : undefined);
   }
 
   #compose({ row, incident, seq, transition, alerts }: Verdict): AlertDecision[] {
-    const { world, life, clock } = this.#options;
+    const { world, life, clock, outbox, channelIds } = this.#options;
     const policy = life.policy(row);
     const decisions: AlertDecision[] = [];
     for (const color of alerts) {
@@ -245,7 +310,10 @@ export class Acts {
         groups,
         labels,
       });
-      for (const channel of code.channels) decisions.push({ channel, color, message });
+      for (const channel of code.channels) {
+        const channelId = channelIds[channel] as string;
+        decisions.push({ id: outbox.reserveId(), channel, channelId, color, message });
+      }
     }
     return decisions;
   }

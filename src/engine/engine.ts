@@ -7,6 +7,8 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/prng.ts";
 import { CODE, INTERVENTION, type Lane, LANES, PULSE } from "../lanes/lane.ts";
+import { channelIdentity } from "../model/channel_identity.ts";
+import { NOTHING_RESTORED, type Restored, type Standing } from "../model/journal_record.ts";
 import { STATE } from "../model/state.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import { TickTrace } from "../telemetry/tick_trace.ts";
@@ -16,9 +18,11 @@ import { Checks } from "./checks.ts";
 import { DueHeap } from "./due_heap.ts";
 import { createIncidents } from "./incidents.ts";
 import type { JournalPort } from "./journal_port.ts";
+import { Ledger } from "./ledger.ts";
 import { type LifeEvent, MonitorLife, type Timer } from "./monitor_life.ts";
-import { createOutbox } from "./outbox.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
 import { Pipeline, type PipelineSettings } from "./pipeline.ts";
+import { restoreAlerts, restoreAll, type RestoreOptions } from "./restore.ts";
 import { Schedule, TICK_MS } from "./schedule.ts";
 import { SAMPLE_MS, Sizer, type SizerSettings } from "./sizer.ts";
 import { Wheel } from "./wheel.ts";
@@ -32,6 +36,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly journal: JournalPort;
+  /** What an earlier process left. */
+  readonly restored?: Restored;
   readonly log: Logger;
   readonly spawn: SpawnWorker;
   readonly settings: Readonly<Record<Lane, LaneSettings>>;
@@ -47,6 +53,10 @@ export interface EngineOptions {
 export interface Engine {
   readonly pipelines: readonly Pipeline[];
   readonly sizers: readonly Sizer[];
+  /** Everything a journal has to hold, for one that missed something. */
+  standing(): Standing;
+  /** What an earlier process left, found when this one runs already: its alerts go out. */
+  takeLate(restored: Restored): void;
   /** Spawns the workers and puts every monitor on its schedule. */
   start(): void;
   /** One turn of the loop; returns how long there is nothing to do, ms. */
@@ -71,6 +81,7 @@ export interface Engine {
 const SCHEDULE_BUDGET = 32_768;
 const CHECK_POOLS_MS = 250;
 const SIZE_MS = 1000;
+const CONSERVATION_MS = 10_000;
 /** Longest sleep: bounds how late a stuck clock or a missed wake-up can make the engine. */
 const MAX_SLEEP_MS = 250;
 
@@ -87,13 +98,16 @@ class LoopEngine implements Engine {
   readonly #life: MonitorLife;
   readonly #checks: Checks;
   readonly #acts: Acts;
-  readonly #nextDueOfOutbox: () => number;
+  readonly #outbox: Outbox;
+  readonly #ledger: Ledger;
+  readonly #restoring: Omit<RestoreOptions, "repairAgain">;
   readonly #trace: TickTrace;
   #checking = false;
   #draining = false;
   #poolsAtMs = 0;
   #sizeAtMs = 0;
   #gaugesAtMs = 0;
+  #conservationAtMs = 0;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -103,17 +117,27 @@ class LoopEngine implements Engine {
     const wheel = new Wheel({ next: wheelNext, previous: wheelPrevious, due }, { startTick: 0 });
     this.#schedule = new Schedule({ world, wheel, clock });
     const incidents = createIncidents(options.newIncidentId);
-    const outbox = createOutbox({ channels: world.channels.length, random });
-    this.#nextDueOfOutbox = () => outbox.nextDueMs(clock.monoMs());
+    const { lastAlertId, facts } = options.restored ?? NOTHING_RESTORED;
+    const outbox = createOutbox({ channels: world.channels.length, random, lastId: lastAlertId });
+    const channelIds = world.channels.map(channelIdentity);
+    const ledger = new Ledger({ world, incidents, clock, journal, facts });
+    this.#outbox = outbox;
+    this.#ledger = ledger;
     this.#life = new MonitorLife({
       world,
       incidents,
       timers: this.#timers,
       metrics,
       clock,
-      observe,
+      observe: (event) => {
+        ledger.observe(event);
+        observe(event);
+      },
       decide: (verdict) => this.#acts.decide(verdict),
+      touch: (row) => ledger.touch(row),
     });
+    const { life, timers } = { life: this.#life, timers: this.#timers };
+    this.#restoring = { world, incidents, timers, life, ledger, outbox, metrics, clock, channelIds, observe };
     this.pipelines = LANES.map((lane) => this.#createPipeline(lane));
     this.sizers = LANES.map((lane, index) =>
       new Sizer({
@@ -138,9 +162,10 @@ class LoopEngine implements Engine {
       life: this.#life,
       incidents,
       outbox,
-      journal,
+      ledger,
       metrics,
       clock,
+      channelIds,
       remedyKinds: options.remedyKinds,
       offerRepair: (job, payload) => this.#pipeline(INTERVENTION).offer(job, payload),
       offerAlert: (job, payload) => this.#pipeline(CODE).offer(job, payload),
@@ -153,9 +178,18 @@ class LoopEngine implements Engine {
     const nowMs = clock.monoMs();
     for (let row = 0; row < world.count; row++) this.#schedule.add(row, nowMs);
     metrics.addMonitors(STATE.pending, world.count);
+    this.#restore();
     for (const sizer of this.sizers) sizer.decide();
     this.#poolsAtMs = this.#sizeAtMs = this.#gaugesAtMs = nowMs;
     this.#checking = true;
+  }
+
+  standing(): Standing {
+    return { monitors: this.#ledger.standing(), ...this.#acts.pending(), facts: this.#ledger.facts };
+  }
+
+  takeLate(restored: Restored): void {
+    restoreAlerts(restored, this.#restoring);
   }
 
   tick(): number {
@@ -236,13 +270,34 @@ class LoopEngine implements Engine {
   #idleMs(nowMs: number): number {
     const dueMs = Math.min(
       this.#timers.earliestMs,
-      this.#nextDueOfOutbox(),
+      this.#outbox.nextDueMs(nowMs),
       this.#poolsAtMs + CHECK_POOLS_MS,
       this.#sizeAtMs + SIZE_MS,
     );
     const sleepMs = Math.min(MAX_SLEEP_MS, dueMs - nowMs);
     if (sleepMs <= TICK_MS) return Math.max(0, sleepMs);
     return this.#checking ? Math.max(TICK_MS, this.#schedule.idleMs(nowMs, sleepMs)) : sleepMs;
+  }
+
+  #restore(): void {
+    const { restored, log } = this.#options;
+    if (restored === undefined) return;
+    const report = restoreAll(restored, {
+      ...this.#restoring,
+      repairAgain: (row, attempt) => this.#acts.repairAgain(row, attempt),
+    });
+    if (Object.values(report).some((count) => count > 0)) {
+      log.info("Going on where the last run ended", { ...report });
+    }
+  }
+
+  /** created = delivered + pending + dead letters, and nothing decided is anywhere else. */
+  #checkConservation(): void {
+    const { metrics, log } = this.#options;
+    const unaccounted = this.#outbox.unaccounted();
+    const { created, deadLettered } = this.#outbox.counts;
+    metrics.setAlertsAccount({ created, deadLettered, unaccounted });
+    if (unaccounted !== 0) log.error("Alerts are not accounted for", { alerts: unaccounted });
   }
 
   #housekeep(nowMs: number): void {
@@ -259,6 +314,10 @@ class LoopEngine implements Engine {
     if (nowMs - this.#sizeAtMs >= SIZE_MS && !this.#draining) {
       this.#sizeAtMs = nowMs;
       for (const sizer of this.sizers) sizer.decide();
+    }
+    if (nowMs - this.#conservationAtMs >= CONSERVATION_MS) {
+      this.#conservationAtMs = nowMs;
+      this.#checkConservation();
     }
     if (nowMs - this.#gaugesAtMs >= SAMPLE_MS) {
       this.#gaugesAtMs = nowMs;

@@ -27,39 +27,49 @@ export interface Incident {
   readonly tried: string[];
   /** Monotonic ms of the last message per colour, for cool-downs. */
   readonly sentAtMs: Partial<Record<Color, number>>;
+  /** Monotonic ms: end of the wait before the next repair; 0 when none waits. */
+  backoffDueMs: number;
 }
+
+/** What an incident of an earlier process goes on with. */
+export type IncidentPast = Pick<
+  Incident,
+  "id" | "sinceWallMs" | "sinceMonoMs" | "opened" | "seq" | "error" | "output" | "tried" | "sentAtMs"
+>;
 
 export interface Incidents {
   of(row: number): Incident | undefined;
   begin(row: number, at: { readonly wallMs: number; readonly monoMs: number }): Incident;
+  /** Goes on with an incident that began in an earlier process. */
+  resume(row: number, past: IncidentPast): Incident;
   end(row: number): void;
 }
 
 export function createIncidents(newId: (number: number) => string): Incidents {
   const byRow = new Map<number, Incident>();
   let last = 0;
+  const add = (row: number, past: (number: number) => IncidentPast): Incident => {
+    assert(!byRow.has(row), `row ${row} has an incident already`);
+    last = last === 0xffffffff ? 1 : last + 1;
+    const incident: Incident = { ...past(last), number: last, row, stage: 0, backoffDueMs: 0 };
+    byRow.set(row, incident);
+    return incident;
+  };
   return {
     of: (row) => byRow.get(row),
-    begin(row, at) {
-      assert(!byRow.has(row), `row ${row} has an incident already`);
-      last = last === 0xffffffff ? 1 : last + 1;
-      const incident: Incident = {
-        number: last,
-        id: newId(last),
-        row,
-        sinceWallMs: at.wallMs,
-        sinceMonoMs: at.monoMs,
+    begin: (row, { wallMs, monoMs }) =>
+      add(row, (number) => ({
+        id: newId(number),
+        sinceWallMs: wallMs,
+        sinceMonoMs: monoMs,
         opened: false,
-        stage: 0,
         seq: 0,
         error: "",
         output: "",
         tried: [],
         sentAtMs: {},
-      };
-      byRow.set(row, incident);
-      return incident;
-    },
+      })),
+    resume: (row, past) => add(row, () => past),
     end: (row) => void byRow.delete(row),
   };
 }

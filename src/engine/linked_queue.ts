@@ -19,6 +19,10 @@ export class LinkedQueue<T extends Linked<T>> {
     return this.#length;
   }
 
+  *[Symbol.iterator](): Generator<T> {
+    for (let member = this.#head; member !== null; member = member.next) yield member;
+  }
+
   pushBack(member: T): void {
     member.next = null;
     if (this.#tail === null) this.#head = member;

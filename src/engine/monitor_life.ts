@@ -1,6 +1,6 @@
 /**
  * Applies what happened to a monitor: loads its state from the columns, asks the state machine, stores the answer, and
- * turns the effects into decisions. The only writer of the state columns. Called for every result, so a healthy monitor
+ * turns the effects into decisions. The only writer of the state columns, but for restore.ts at the start. Called for every result, so a healthy monitor
  * that stays healthy costs a few loads and stores and no garbage.
  */
 import type { Clock } from "../base/clock.ts";
@@ -46,11 +46,13 @@ export interface LifeOptions {
   /** Takes the facts of the incident as they are now: they go on changing. */
   readonly decide: (verdict: Verdict) => void;
   readonly observe: (event: LifeEvent) => void;
+  /** The row is not where the journal has it. */
+  readonly touch: (row: number) => void;
 }
 
 /** Wait before attempt n + 1: base × 2^(n-1), at most the cap. */
 const BACKOFF_BASE_MS = 10_000;
-const BACKOFF_CAP_MS = 300_000;
+export const BACKOFF_CAP_MS = 300_000;
 
 /** One-shot, and never called off: whoever handles one compares its token with the present one and ignores a stale one. */
 export interface Timer {
@@ -133,7 +135,13 @@ export class MonitorLife {
       metrics.addMonitors(after, 1);
     }
     const incident = this.#incidentFor(step);
-    if (incident !== undefined && before !== after) incident.stage++;
+    if (incident !== undefined && before !== after) {
+      incident.stage++;
+      incident.backoffDueMs = 0;
+    }
+    // Streaks matter where they lead to something soon; those of a monitor that is down begin anew after a restart.
+    const matters = before !== after || (effects & ~EFFECT.failedAgain) !== 0;
+    if (matters || after === STATE.degraded || after === STATE.verifying) this.#options.touch(row);
     if (effects & EFFECT.openIncident && incident !== undefined) {
       incident.opened = true;
       world.columns.incident[row] = incident.number;
@@ -202,6 +210,7 @@ export class MonitorLife {
     if (effects & EFFECT.startBackoff) {
       const attempts = Math.max(1, this.#options.world.columns.attempts[row] as number);
       const waitMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (attempts - 1));
+      incident.backoffDueMs = nowMs + waitMs;
       timers.push({ dueMs: nowMs + waitMs, kind: "backoff", row, token });
     }
     if (after === STATE.verifying && before !== after && policy.verificationTimeoutMs > 0) {

@@ -59,12 +59,20 @@ export interface OutboxOptions {
   /** Most deliveries in flight per channel. */
   readonly window?: number;
   readonly random: Random;
+  /** Ids begin after this one, default 0. */
+  readonly lastId?: number;
 }
 
 export interface OutboxEntry {
   readonly row: number;
   readonly channel: number;
   readonly message: AlertMessage;
+  /** From reserveId(); by default the next one. */
+  readonly id?: number;
+  /** Attempts by an earlier process. */
+  readonly attempt?: number;
+  /** Not before that time, for the first of its line. */
+  readonly dueMs?: number;
 }
 
 interface Entry extends Linked<Entry> {
@@ -104,10 +112,12 @@ export class Outbox {
   readonly #counts = { created: 0, delivered: 0, pending: 0, deadLettered: 0, lost: 0 };
   /** take() refused the last delivery: there is nothing to do until a place is free. */
   #laneFull = false;
+  #lastId: number;
 
-  constructor({ channels, window = DELIVERY_WINDOW, random }: OutboxOptions) {
+  constructor({ channels, window = DELIVERY_WINDOW, random, lastId = 0 }: OutboxOptions) {
     this.#window = window;
     this.#random = random;
+    this.#lastId = lastId;
     this.#channels = Array.from({ length: channels }, newChannel);
   }
 
@@ -125,16 +135,52 @@ export class Outbox {
     return this.#linesOfRow.get(row)?.reduce((sum, line) => sum + line.entries.length, 0) ?? 0;
   }
 
+  /** The id of an entry that is yet to come, so that it can be written down before. */
+  reserveId(): number {
+    return ++this.#lastId;
+  }
+
+  /** Ids up to this one are taken: an earlier process gave them. */
+  reserveUpTo(id: number): void {
+    this.#lastId = Math.max(this.#lastId, id);
+  }
+
   /** The one way in. Returns the id. */
-  add({ row, channel, message }: OutboxEntry): number {
+  add({ row, channel, message, id = this.reserveId(), attempt = 0, dueMs = 0 }: OutboxEntry): number {
     const line = this.#lineFor(row, channel);
-    const id = ++this.#counts.created;
-    const entry = { id, row, channel, message, line, attempt: 0, losses: 0, dueMs: 0, next: null };
+    const entry = { id, row, channel, message, line, attempt, losses: 0, dueMs, next: null };
     line.entries.pushBack(entry);
+    this.#counts.created++;
     this.#counts.pending++;
-    if (line.entries.length === 1) this.#makeReady(line);
+    if (line.entries.length === 1) {
+      if (dueMs > 0) this.#retries.push(entry);
+      else this.#makeReady(line);
+    }
     this.#checkConservation();
     return id;
+  }
+
+  /** An entry that has nowhere to go: a dead letter at once. */
+  addDead(letter: DeadLetter): void {
+    this.#counts.created++;
+    this.#keepDead(letter);
+    this.#checkConservation();
+  }
+
+  /** What is neither delivered nor dead, in the order of their ids. */
+  pending(): (Delivery & { readonly dueMs: number })[] {
+    const all = [...this.#linesOfRow.values()].flatMap((lines) =>
+      lines.flatMap(({ entries }) => [...entries])
+    );
+    return all.sort((left, right) => left.id - right.id);
+  }
+
+  /** created − (delivered + pending + dead letters), pending ones counted one by one: 0, or something was lost. */
+  unaccounted(): number {
+    let pending = 0;
+    for (const lines of this.#linesOfRow.values()) for (const { entries } of lines) pending += entries.length;
+    const { created, delivered, deadLettered } = this.#counts;
+    return created - delivered - deadLettered - pending;
   }
 
   /**
@@ -165,7 +211,11 @@ export class Outbox {
   }
 
   /** What came of a delivery that was handed out. Returns it, or undefined when it is not in flight (a late result). */
-  settle(id: number, result: DeliveryResult, nowMs: number): Delivery | undefined {
+  settle(
+    id: number,
+    result: DeliveryResult,
+    nowMs: number,
+  ): (Delivery & { readonly dueMs: number }) | undefined {
     const entry = this.#land(id);
     if (entry === undefined) return undefined;
     switch (result.result) {
@@ -266,8 +316,12 @@ export class Outbox {
   }
 
   #bury({ id, row, channel, attempt, message }: Entry, error: string, atMs: number): void {
+    this.#keepDead({ id, row, channel, attempt, message, error, atMs });
+  }
+
+  #keepDead(letter: DeadLetter): void {
     this.#counts.deadLettered++;
-    this.#deadLetters.push({ id, row, channel, attempt, message, error, atMs });
+    this.#deadLetters.push(letter);
     if (this.#deadLetters.length > DEAD_LETTERS_KEPT) this.#deadLetters.shift();
   }
 

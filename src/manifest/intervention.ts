@@ -38,6 +38,7 @@ export function readIntervention(
     retries: shape.retries,
     maxFailures: shape.max_failures,
     timeoutMs: shape.timeout ?? TIMEOUT_MS_DEFAULT,
+    ...(shape.idempotent ? { idempotent: true as const } : {}),
   };
 }
 

@@ -48,6 +48,8 @@ export interface Settings {
   readonly pprofAddr: string;
   /** Bearer token; null = none (then only loopback addresses are served). */
   readonly token: string | null;
+  /** Directory that outlives the process; "memory": none; null: what the environment says. */
+  readonly state: string | null;
   /** From the first signal to the exit. */
   readonly shutdownTimeoutMs: number;
   readonly pipelines: Readonly<Record<Pipeline, PipelineSettings>>;
@@ -84,6 +86,7 @@ const SETTINGS = z.strictObject({
   pprof: z.boolean().optional(),
   pprof_addr: ADDRESS.optional(),
   token: z.string().min(16).optional(),
+  state: z.string().min(1).optional(),
   shutdown_timeout: durationField().optional(),
   ...PIPELINE_FIELDS,
   pulse: PIPELINE.optional(),
@@ -141,6 +144,7 @@ export function resolveSettings(
     pprof: rising.pprof ?? true,
     pprofAddr: rising.pprof_addr ?? "localhost:6060",
     token: rising.token ?? null,
+    state: rising.state ?? null,
     shutdownTimeoutMs: rising.shutdown_timeout ?? 30_000,
     pipelines: { pulse: pipeline("pulse"), intervention: pipeline("intervention"), code: pipeline("code") },
   };

@@ -71,6 +71,7 @@ const INTERVENTION = z.strictObject({
   retries: RETRIES.default(0),
   max_failures: COUNT.default(1),
   timeout: DURATION.optional(),
+  idempotent: z.boolean().default(false),
 });
 
 const CHANNEL_FIELDS = {

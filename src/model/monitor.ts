@@ -42,6 +42,8 @@ export interface RemedySpec {
   readonly maxFailures: number;
   /** Per try, ms. */
   readonly timeoutMs: number;
+  /** Running it twice does no more than running it once: it may run again when a crash cut it off. */
+  readonly idempotent?: true;
 }
 
 export interface MonitorSpec {

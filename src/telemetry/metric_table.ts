@@ -176,6 +176,33 @@ export const ENGINE_METRICS = {
     ["outcome", "alertOutcome"],
   ]),
   alertsPending: gauge("cpra_alerts_pending", "Alerts decided and not yet delivered or refused.", []),
+  alertsCreated: gauge(
+    "cpra_alerts_created",
+    "Alerts of this process, those taken over at its start included.",
+    [],
+  ),
+  alertsDead: gauge(
+    "cpra_alerts_dead_lettered",
+    "Alerts given up because their channel refused them or is gone.",
+    [],
+  ),
+  alertsUnaccounted: gauge(
+    "cpra_alerts_unaccounted",
+    "Alerts that are neither delivered nor silenced, pending or dead letters, counted every 10 s: anything but 0 is a fault.",
+    [],
+  ),
+  journalHealthy: gauge(
+    "cpra_journal_healthy",
+    "Whether alerts and repairs wait for the disk (1) or go out without it (0); 1 without a state directory.",
+    [],
+  ),
+  journalCommits: counter("cpra_journal_commits_total", "Transactions of the journal.", []),
+  journalCommit: histogram(
+    "cpra_journal_commit_seconds",
+    "Time one transaction of the journal took, the disk included.",
+    [],
+    WAIT_BUCKETS_US,
+  ),
   alertDelay: histogram(
     "cpra_alert_delay_seconds",
     "From the decision to alert to the channel having taken it.",

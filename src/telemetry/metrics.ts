@@ -74,6 +74,7 @@ export class EngineMetrics {
   readonly #interventionDuration: Histogram;
   readonly #alertDelay: Histogram;
   readonly #engineTick: Histogram;
+  readonly #journalCommit: Histogram;
 
   constructor(dimensions: MetricDimensions) {
     const layout = metricLayout(dimensions);
@@ -93,6 +94,7 @@ export class EngineMetrics {
     this.#interventionDuration = histogram("interventionDuration");
     this.#alertDelay = histogram("alertDelay");
     this.#engineTick = histogram("engineTick");
+    this.#journalCommit = histogram("journalCommit");
   }
 
   handle(): MetricsHandle {
@@ -172,6 +174,28 @@ export class EngineMetrics {
   incidentOpened(): void {
     (this.#cells[this.#at.incidents.offset] as number)++;
     (this.#cells[this.#at.incidentsOpen.offset] as number)++;
+  }
+
+  /** Opened by an earlier process. */
+  incidentRestored(): void {
+    (this.#cells[this.#at.incidentsOpen.offset] as number)++;
+  }
+
+  setAlertsAccount(
+    account: { readonly created: number; readonly deadLettered: number; readonly unaccounted: number },
+  ): void {
+    this.#cells[this.#at.alertsCreated.offset] = account.created;
+    this.#cells[this.#at.alertsDead.offset] = account.deadLettered;
+    this.#cells[this.#at.alertsUnaccounted.offset] = account.unaccounted;
+  }
+
+  setJournalHealthy(healthy: boolean): void {
+    this.#cells[this.#at.journalHealthy.offset] = healthy ? 1 : 0;
+  }
+
+  countJournalCommit(us: number): void {
+    (this.#cells[this.#at.journalCommits.offset] as number)++;
+    this.#journalCommit.observe(0, us);
   }
 
   incidentClosed(): void {

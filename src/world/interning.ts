@@ -69,7 +69,7 @@ function policyKey(spec: MonitorSpec, tables: Tables): string {
     ? ""
     : ` ${remedy.kind} ${
       tables.remedies.numberOf(remedy.config)
-    } ${remedy.retries} ${remedy.maxFailures} ${remedy.timeoutMs}`;
+    } ${remedy.retries} ${remedy.maxFailures} ${remedy.timeoutMs} ${remedy.idempotent === true}`;
   return `${probe.kind} ${tables.configs.numberOf(probe.config)} ${tables.codes.numberOf(spec.codes)} ` +
     `${spec.intervalMs} ${spec.timeoutMs} ${spec.retries} ${spec.unhealthyThreshold} ${spec.healthyThreshold} ` +
     `${spec.verificationChecks} ${spec.verificationTimeoutMs}${repair}`;
@@ -92,6 +92,6 @@ function policyFrom(spec: MonitorSpec, codes: Policy["codes"]): Policy {
 
 function remedyFrom(remedy: MonitorSpec["remedy"]): RemedyPolicy | null {
   if (remedy === undefined) return null;
-  const { kind, config, retries, maxFailures, timeoutMs } = remedy;
-  return { kind, config, retries, maxFailures, timeoutMs };
+  const { kind, config, retries, maxFailures, timeoutMs, idempotent } = remedy;
+  return { kind, config, retries, maxFailures, timeoutMs, ...(idempotent === true ? { idempotent } : {}) };
 }

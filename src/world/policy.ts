@@ -16,6 +16,7 @@ export interface RemedyPolicy {
   readonly retries: number;
   readonly maxFailures: number;
   readonly timeoutMs: number;
+  readonly idempotent?: true;
 }
 
 export interface CodePolicy {

@@ -37,22 +37,25 @@ export function runBinary(
     readonly env?: Readonly<Record<string, string>>;
   } = {},
 ): Finished {
+  using state = tempFolder();
   const started = performance.now();
   const { status, signal, stdout, stderr } = spawnSync(buildBinary(), args, {
     encoding: "utf8",
     cwd: options.cwd,
     input: options.input ?? "",
-    env: { PATH: "/usr/bin:/bin", HOME: tmpdir(), ...options.env },
+    env: { PATH: "/usr/bin:/bin", HOME: tmpdir(), STATE_DIRECTORY: state.path, ...options.env },
     maxBuffer: 1 << 28,
     timeout: 120_000,
   });
   return { code: status, signal, out: stdout, err: stderr, ms: performance.now() - started };
 }
 
+/** Keeps its state in a folder of its own, unless the arguments name one. */
 export class RunningBinary implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #started = performance.now();
   readonly #ended: Promise<Finished>;
+  readonly #state = tempFolder();
   #out = "";
   #err = "";
   #changed: (() => void)[] = [];
@@ -63,7 +66,7 @@ export class RunningBinary implements AsyncDisposable {
   ) {
     this.#child = spawn(buildBinary(), args, {
       cwd: options.cwd,
-      env: { PATH: "/usr/bin:/bin", HOME: tmpdir(), ...options.env },
+      env: { PATH: "/usr/bin:/bin", HOME: tmpdir(), STATE_DIRECTORY: this.#state.path, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child.stdout?.on("data", (chunk) => this.#take("out", String(chunk)));
@@ -126,6 +129,7 @@ export class RunningBinary implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");
     await this.#ended;
+    this.#state[Symbol.dispose]();
   }
 
   #take(stream: "out" | "err", text: string): void {

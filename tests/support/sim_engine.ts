@@ -12,6 +12,7 @@ import type { SpawnOptions, SpawnWorker, WorkerEvents, WorkerThread } from "../.
 import { type Lane, LANES } from "../../src/lanes/lane.ts";
 import type { Color } from "../../src/model/color.ts";
 import type { AlertMessage } from "../../src/model/message.ts";
+import type { Restored } from "../../src/model/journal_record.ts";
 import type { CodeSpec, MonitorSpec } from "../../src/model/monitor.ts";
 import { FAIL, LOCAL, PASS, reasonIndex } from "../../src/model/outcome.ts";
 import { STATES } from "../../src/model/state.ts";
@@ -57,6 +58,10 @@ export interface SimOptions {
   readonly behave: (job: SimJob) => Ending;
   readonly seed?: number;
   readonly journal?: JournalPort;
+  /** What an earlier process left. */
+  readonly restored?: Restored;
+  /** Where the clock begins, default 1000. */
+  readonly startMs?: number;
   readonly lanes?: Partial<Record<Lane, Partial<LaneSettings>>>;
 }
 
@@ -85,11 +90,12 @@ export class Sim {
   /** Milliseconds added to the wall clock only. */
   wallStepMs = 0;
   readonly #behave: SimOptions["behave"];
-  #nowMs = 1000;
+  #nowMs: number;
   #nextTickMs = 0;
 
   constructor(options: SimOptions) {
     this.#behave = options.behave;
+    this.#nowMs = options.startMs ?? 1000;
     this.clock = {
       monoMs: () => this.#nowMs,
       wallMs: () => 1_700_000_000_000 + this.#nowMs + this.wallStepMs,
@@ -117,12 +123,14 @@ export class Sim {
       clock: this.clock,
       random: seededRandom(options.seed ?? 1),
       journal: options.journal ?? MEMORY_JOURNAL,
+      ...(options.restored === undefined ? {} : { restored: options.restored }),
       log: SILENT_LOGGER,
       spawn: this.#spawn,
       settings: { pulse: lane("pulse"), intervention: lane("intervention"), code: lane("code") },
       probeKinds,
       remedyKinds,
-      newIncidentId: (number) => `i${number}`,
+      newIncidentId: (number) =>
+        options.restored === undefined ? `i${number}` : `i${options.restored.boot}.${number}`,
       observe: (event) => this.events.push(event),
     });
     this.engine.start();

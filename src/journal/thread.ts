@@ -1,0 +1,238 @@
+/**
+ * The journal thread: takes batches, stores all that have come in one transaction, says how far it got. The only thread of
+ * cpra that waits for a disk. What cannot be stored is kept and tried again every second; the engine bounds how much that is.
+ */
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import type { JournalRecord } from "../model/journal_record.ts";
+import { Ballast } from "./ballast.ts";
+import type { FromJournal, ToJournal } from "./messages.ts";
+import { salvageStanding } from "./reader.ts";
+import { NewerSchemaError } from "./schema.ts";
+import { sqliteFault } from "./sqlite_fault.ts";
+import { StateFolder, StateLockedError } from "./state_folder.ts";
+import { type RetentionLimits, Store } from "./store.ts";
+
+export interface JournalScope {
+  onmessage: ((event: MessageEvent<ToJournal>) => void) | null;
+  postMessage(message: FromJournal): void;
+}
+
+/** Longest wait of what nothing waits for, so that it shares a commit. */
+const GROUP_MS = 10;
+const RETRY_MS = 1000;
+const PRUNE_EVERY_MS = 60_000;
+const PRUNE_PAUSE_MS = 50;
+
+export function startJournalThread(scope: JournalScope): void {
+  let journal: JournalThread | undefined;
+  scope.onmessage = ({ data }) => {
+    if (data.type === "open") {
+      journal = new JournalThread({ ...data, post: (message) => scope.postMessage(message) });
+      journal.start();
+    } else journal?.take(data);
+  };
+}
+
+type Work = Exclude<ToJournal, { readonly type: "open" | "close" }>;
+
+export interface JournalThreadOptions {
+  readonly folder: string;
+  readonly retention: RetentionLimits;
+  readonly post: (message: FromJournal) => void;
+}
+
+export class JournalThread {
+  readonly #options: JournalThreadOptions;
+  readonly #folder: StateFolder;
+  readonly #ballast: Ballast;
+  #store: Store | undefined;
+  #waiting: Work[] = [];
+  #failing = false;
+  #opened = false;
+  #closing = false;
+  #flushSoon = false;
+  /** Of the last work that was stored. */
+  #number = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pruneTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: JournalThreadOptions) {
+    this.#options = options;
+    this.#folder = new StateFolder(options.folder);
+    this.#ballast = new Ballast(this.#folder.ballast);
+  }
+
+  start(): void {
+    try {
+      this.#folder.claim();
+      this.#openStore();
+    } catch (error) {
+      if (error instanceof StateLockedError) {
+        return this.#options.post({ type: "locked", error: error.message });
+      }
+      return this.#fail(error);
+    }
+    this.#pruneTimer = setTimeout(() => this.#prune(), PRUNE_EVERY_MS);
+  }
+
+  take(message: Exclude<ToJournal, { readonly type: "open" }>): void {
+    if (message.type === "close") {
+      this.#closing = true;
+      return this.#flush();
+    }
+    this.#waiting.push(message);
+    if (this.#failing) return;
+    if (message.type === "replace" || message.urgent) this.#flushNow();
+    else this.#timer ??= setTimeout(() => this.#flush(), GROUP_MS);
+  }
+
+  /** After whatever came with it: what arrives while a commit runs is stored by the next one, together. */
+  #flushNow(): void {
+    if (this.#flushSoon) return;
+    this.#flushSoon = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushSoon = false;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const recovering = this.#failing;
+    if (this.#store !== undefined || this.#reopen()) {
+      const began = performance.now();
+      const some = this.#waiting.length > 0;
+      const number = this.#waiting.at(-1)?.number ?? this.#number;
+      if (this.#write() && (some || recovering)) this.#succeed(number, performance.now() - began);
+    }
+    if (this.#closing) this.#close();
+  }
+
+  /** True when nothing is left to write. */
+  #write(): boolean {
+    while (this.#waiting.length > 0) {
+      const first = this.#waiting[0] as Work;
+      const last = this.#waiting.findIndex((work) => work.type === "replace");
+      const work = this.#waiting.slice(0, last < 0 ? undefined : Math.max(1, last));
+      try {
+        if (first.type === "replace") this.#store?.replace(first.standing, Date.now());
+        else this.#store?.commit(recordsOf(work));
+      } catch (error) {
+        if (!this.#makeRoom(error)) {
+          this.#fail(error);
+          return false;
+        }
+        continue;
+      }
+      this.#waiting = this.#waiting.slice(work.length);
+    }
+    return true;
+  }
+
+  /** Gives up the ballast when the disk is full; true when it is worth trying again at once. */
+  #makeRoom(error: unknown): boolean {
+    if (sqliteFault(error) !== "full" || !this.#ballast.free()) return false;
+    const message = "The disk is full: the ballast was given up to go on writing; make room";
+    this.#options.post({ type: "note", message });
+    return true;
+  }
+
+  #succeed(number: number, ms: number): void {
+    this.#failing = false;
+    this.#number = number;
+    this.#options.post({ type: "committed", number, us: Math.round(ms * 1000) });
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#failing) this.#options.post({ type: "failing", error: textOf(error) });
+    this.#failing = true;
+    this.#closeStore();
+    if (sqliteFault(error) === "damaged") {
+      try {
+        this.#quarantine(error);
+      } catch (second) {
+        this.#options.post({
+          type: "note",
+          message: `The damaged journal cannot be put aside: ${textOf(second)}`,
+        });
+      }
+    }
+    if (!this.#closing) this.#timer ??= setTimeout(() => this.#flush(), RETRY_MS);
+  }
+
+  /** After a failure. */
+  #reopen(): boolean {
+    try {
+      this.#folder.claim();
+      this.#openStore();
+      this.#failing = false;
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #openStore(): void {
+    try {
+      this.#store = new Store(this.#folder.journal, Date.now());
+    } catch (error) {
+      const unusable = sqliteFault(error) === "damaged" || error instanceof NewerSchemaError;
+      if (!unusable) throw error;
+      this.#quarantine(error);
+      this.#store = new Store(this.#folder.journal, Date.now());
+    }
+    this.#ballast.ensure(this.#folder.path);
+    if (this.#opened) return;
+    const restored = this.#store.restore();
+    this.#opened = true;
+    this.#options.post({ type: "opened", restored, late: this.#failing });
+  }
+
+  #quarantine(error: unknown): void {
+    const stamp = new Date().toISOString().replace(/\W/g, "");
+    const standing = salvageStanding(this.#folder.journal);
+    const file = this.#folder.quarantine(stamp);
+    if (standing !== undefined) {
+      const store = new Store(this.#folder.journal, Date.now());
+      store.replace(standing, Date.now());
+      store.close();
+    }
+    this.#options.post({ type: "damaged", file, error: textOf(error), salvaged: standing !== undefined });
+  }
+
+  #prune(): void {
+    let removed = 0;
+    try {
+      removed = this.#store?.prune(this.#options.retention, Date.now()) ?? 0;
+      this.#ballast.ensure(this.#folder.path);
+    } catch (error) {
+      if (!this.#makeRoom(error)) this.#fail(error);
+    }
+    this.#pruneTimer = setTimeout(() => this.#prune(), removed > 0 ? PRUNE_PAUSE_MS : PRUNE_EVERY_MS);
+  }
+
+  #closeStore(): void {
+    try {
+      this.#store?.close();
+    } catch {
+      // Nothing is lost by it: what was committed is on disk.
+    }
+    this.#store = undefined;
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#pruneTimer);
+    this.#closeStore();
+    this.#folder.release();
+    this.#options.post({ type: "closed" });
+  }
+}
+
+function recordsOf(work: readonly Work[]): JournalRecord[] {
+  return work.flatMap((each) => each.type === "commit" ? each.records : []);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
