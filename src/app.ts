@@ -9,22 +9,31 @@ import { createEngine, type Engine, type LaneSettings } from "./engine/engine.ts
 import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
 import { type RunLoop, startLoop } from "./engine/run_loop.ts";
-import { createWebWorkerSpawner, type MakeWorker, type WorkerLike } from "./engine/web_worker.ts";
+import {
+  createWebWorkerSpawner,
+  type MakeWorker,
+  type WakeDescriptor,
+  type WorkerLike,
+} from "./engine/web_worker.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
 import type { Registries } from "./model/plugin.ts";
 import { STATES } from "./model/state.ts";
+import { suitsRaw } from "./probes/raw_engine.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
 import { createEngineWake, EngineWake } from "./shm/wake.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { MetricsView } from "./telemetry/metrics_view.ts";
 import type { BuildInfo } from "./telemetry/process_metrics.ts";
+import type { Policy } from "./world/policy.ts";
 import { createWorld, type World } from "./world/world.ts";
 
 export interface AppOptions {
   readonly registries: Registries;
   readonly makeWorker: MakeWorker;
   readonly makeServer: () => WorkerLike;
+  /** Makes the event descriptors of raw pulse workers; absent = no raw engine, every check runs hosted as `pulse`. */
+  readonly createWake?: (() => WakeDescriptor) | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,7 +68,7 @@ const WORKERS_STOP_MS = 1500;
 const INCIDENTS_POST_MS = 250;
 
 export function createApp(options: AppOptions): App {
-  const { registries, clock, log } = options;
+  const { registries, clock, log, createWake } = options;
   const world = createWorld({ capacity: options.maxMonitors });
   const metrics = createMetrics({
     probes: registries.probes.map((probe) => probe.kind),
@@ -83,6 +92,10 @@ export function createApp(options: AppOptions): App {
     world.channels.map(({ kind, config }) =>
       registries.notifiers.find((notifier) => notifier.kind === kind)?.describe(config) ?? kind
     );
+  const runsOnPulse = (row: number): boolean => {
+    const policy = world.policies[world.columns.policy[row] as number] as Policy;
+    return suitsRaw(registries.probes, { ...policy.probe, target: world.target(row) });
+  };
   const shared = () => ({ world: world.handle(), metrics: metrics.handle(), channels: channelNames() });
 
   return {
@@ -103,12 +116,14 @@ export function createApp(options: AppOptions): App {
         random: options.random,
         journal: MEMORY_JOURNAL,
         spawn: createWebWorkerSpawner({
-          make: options.makeWorker,
+          make: (lane) => options.makeWorker(createWake === undefined && lane === "pulse" ? "hosted" : lane),
+          wakeDescriptor: (lane) => lane === "pulse" ? createWake?.() : undefined,
           world: () => world.handle(),
           engineWake: wakeBuffer,
           clock,
         }),
         settings: lanes,
+        ...(createWake === undefined ? {} : { runsOnPulse }),
         probeKinds: registries.probes.map((probe) => probe.kind),
         remedyKinds: registries.remedies.map((remedy) => remedy.kind),
         newIncidentId: (number) => `${incidentPrefix}-${number.toString(36)}`,

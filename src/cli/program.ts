@@ -11,6 +11,7 @@ import { runCommandLine, type Verbs } from "./command.ts";
 import { runDemo } from "./demo.ts";
 import { runGenerate } from "./generate.ts";
 import type { Io } from "./io.ts";
+import { openLibc } from "../host/libc.ts";
 import { thisMachine } from "./lane_settings.ts";
 import { renderKinds } from "./kinds.ts";
 import { runMock } from "./mock.ts";
@@ -65,7 +66,7 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
         configured,
         registries,
         env: process.env,
-        machine: thisMachine(),
+        machine: thisMachine({ raw: await openLibc() !== undefined }),
       }, io);
     },
     generate: (options) => runGenerate(options, io),

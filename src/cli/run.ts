@@ -6,6 +6,7 @@ import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import { createLogger, type Logger } from "../base/log.ts";
 import { createDescriptorSink, type DescriptorSink, LOG_BYTES_WAITING } from "../host/descriptor_sink.ts";
+import { NO_RAW_ENGINE, openWakes } from "../host/eventfd.ts";
 import { LANES } from "../lanes/lane.ts";
 import { streamManifests } from "../manifest/load.ts";
 import { renderProblems } from "../manifest/problem.ts";
@@ -18,7 +19,14 @@ import { VERSION } from "../base/version.ts";
 import { buildInfo } from "./build_info.ts";
 import type { RunOptions } from "./command.ts";
 import { createFleetLoad, type FleetLoad } from "./fleet_load.ts";
-import { laneSettings, RESERVED_DESCRIPTORS, slotsByDescriptors, thisMachine } from "./lane_settings.ts";
+import {
+  laneSettings,
+  type Machine,
+  RESERVED_DESCRIPTORS,
+  settingsOf,
+  slotsByDescriptors,
+  thisMachine,
+} from "./lane_settings.ts";
 import type { ProgramContext } from "./program_context.ts";
 import { logShutdown } from "./shutdown_report.ts";
 import { aborted, stopSignal } from "./signals.ts";
@@ -40,6 +48,7 @@ export async function runRun(options: RunOptions, context: ProgramContext): Prom
 interface Started {
   readonly app: App;
   readonly settings: Settings;
+  readonly machine: Machine;
 }
 
 class Run {
@@ -66,7 +75,7 @@ class Run {
     const stop = stopSignal({ afterMs: this.#options.durationMs });
     try {
       if (!await this.#load() || this.#started === undefined) return await this.#giveUp();
-      if (!this.#fits(this.#started.settings)) return await this.#giveUp();
+      if (!this.#fits(this.#started)) return await this.#giveUp();
       this.#startEngine(this.#started);
       const reopen = () => {
         this.#log.info("Reopening log files");
@@ -140,10 +149,13 @@ class Run {
       version: VERSION,
     });
     const listen = listenAddresses(settings);
+    const createWake = await openWakes();
+    if (createWake === undefined) this.#log.info(NO_RAW_ENGINE);
     const app = createApp({
       registries: this.#context.registries,
       makeWorker: this.#context.makeWorker,
       makeServer: this.#context.makeServer,
+      createWake,
       log: this.#log,
       clock: SYSTEM_CLOCK,
       random: Math.random,
@@ -154,7 +166,7 @@ class Run {
       listen,
       token: settings.token ?? undefined,
     });
-    this.#started = { app, settings };
+    this.#started = { app, settings, machine: thisMachine({ raw: createWake !== undefined }) };
     const urls = await app.listen().catch((error: Error) => {
       throw new StartError(`Cannot start: ${error.message}`, 1);
     });
@@ -166,8 +178,7 @@ class Run {
   }
 
   /** Refuses to start below what the checks need: being short of descriptors would look like an outage. */
-  #fits(settings: Settings): boolean {
-    const machine = thisMachine();
+  #fits({ settings, machine }: Started): boolean {
     const slots = slotsByDescriptors(machine, this.#fleet.descriptorsPerCheck);
     const needed = settings.pipelines.pulse.minSlots;
     if (slots >= needed) return true;
@@ -178,8 +189,7 @@ class Run {
     return false;
   }
 
-  #startEngine({ app, settings }: Started): void {
-    const machine = thisMachine();
+  #startEngine({ app, settings, machine }: Started): void {
     app.start(laneSettings(settings, this.#fleet, machine));
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - this.#startedMs));
     this.#log.info("Controller started successfully", { after: took });
@@ -193,7 +203,7 @@ class Run {
         `Worker pool scaled to ${pool.threads} ${pool.threads === 1 ? "worker" : "workers"}, ${
           grouped(pool.slots)
         } slots ` +
-          `(target SLO: ${formatDuration(settings.pipelines[lane].sizingSloMs)})`,
+          `(target SLO: ${formatDuration(settingsOf(settings, lane).sizingSloMs)})`,
         { pipeline: lane },
       );
     }

@@ -15,6 +15,8 @@ export interface LaneBoot {
   readonly world: WorldHandle;
   readonly channel: ChannelHandle;
   readonly engineWake: SharedArrayBuffer;
+  /** Raw lanes: the event descriptor that the engine rings (host/eventfd.ts). */
+  readonly wakeFd?: number;
 }
 
 export type ToWorker =

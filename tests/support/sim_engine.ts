@@ -119,7 +119,12 @@ export class Sim {
       journal: options.journal ?? MEMORY_JOURNAL,
       log: SILENT_LOGGER,
       spawn: this.#spawn,
-      settings: { pulse: lane("pulse"), intervention: lane("intervention"), code: lane("code") },
+      settings: {
+        pulse: lane("pulse"),
+        intervention: lane("intervention"),
+        code: lane("code"),
+        hosted: lane("hosted"),
+      },
       probeKinds,
       remedyKinds,
       newIncidentId: (number) => `i${number}`,
