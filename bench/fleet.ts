@@ -1,13 +1,14 @@
 /**
  * Checks done ÷ due, lateness and cost per check on the mock fleet: `deno run -A bench/fleet.ts [monitors] [interval s]
- * [seconds] [hung]`. New connection per check; 10,000 monitors at 5 s for two minutes by default. `hung` targets never answer.
+ * [seconds] [hung]`; environment: MIX=tcp:100, TARGET=cheap (bench/target.c). New connection per check; 10,000 monitors at 5 s for two minutes by default. `hung` targets never answer.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { sleep, startCpra, startFleet, sumOf } from "./fleet_run.ts";
+import { type RunningFleet, sleep, startCpra, startFleet, sumOf } from "./fleet_run.ts";
+import { startTarget } from "./raw_loop.ts";
 
 export interface FleetBench {
   readonly monitors: number;
@@ -15,6 +16,8 @@ export interface FleetBench {
   readonly seconds: number;
   readonly hung: number;
   readonly mix: string;
+  /** bench/target.c instead of the mock fleet, which cannot keep up with 10,000 connections a second; has no faults. */
+  readonly cheap?: boolean;
 }
 
 export interface FleetFigures {
@@ -34,11 +37,12 @@ export interface FleetFigures {
   readonly exitCode: number | null;
 }
 
+const PORT = 18_280;
 const WARM_UP_MS = 8000;
 
 export async function benchFleet(bench: FleetBench): Promise<FleetFigures> {
   const folder = mkdtempSync(join(tmpdir(), "cpra-bench-"));
-  await using fleet = await startFleet({ port: 18_280 });
+  await using fleet = await (bench.cheap === true ? startCheapFleet(PORT) : startFleet({ port: PORT }));
   const manifest = join(folder, "fleet.jsonl");
   const root = new URL("..", import.meta.url).pathname;
   const { monitors, intervalSeconds, mix } = bench;
@@ -98,6 +102,12 @@ export async function benchFleet(bench: FleetBench): Promise<FleetFigures> {
   };
 }
 
+async function startCheapFleet(port: number): Promise<RunningFleet> {
+  const target = startTarget(port);
+  if (!await target.ready) throw new Error("Cannot build or start bench/target.c: is cc installed?");
+  return { port, control: "", [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+}
+
 if (import.meta.main) {
   const [monitors = 10_000, intervalSeconds = 5, seconds = 120, hung = 0] = process.argv.slice(2).map(Number);
   const figures = await benchFleet({
@@ -106,6 +116,7 @@ if (import.meta.main) {
     seconds,
     hung,
     mix: process.env["MIX"] ?? "http:100",
+    cheap: process.env["TARGET"] === "cheap",
   });
   process.stdout.write(`${JSON.stringify(figures, null, 1)}\n`);
 }
