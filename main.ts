@@ -12,6 +12,8 @@ const MODULE = { type: "module" } as const;
 function makeWorker(lane: Lane): WorkerLike {
   switch (lane) {
     case "pulse":
+      return new Worker(new URL("./workers/pulse_raw.ts", import.meta.url), MODULE);
+    case "hosted":
       return new Worker(new URL("./workers/pulse.ts", import.meta.url), MODULE);
     case "intervention":
       return new Worker(new URL("./workers/intervention.ts", import.meta.url), MODULE);

@@ -10,7 +10,12 @@ import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import { JournalLink } from "./journal/link.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
 import { type RunLoop, startLoop } from "./engine/run_loop.ts";
-import { createWebWorkerSpawner, type MakeWorker, type WorkerLike } from "./engine/web_worker.ts";
+import {
+  createWebWorkerSpawner,
+  type MakeWorker,
+  type WakeDescriptor,
+  type WorkerLike,
+} from "./engine/web_worker.ts";
 import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
@@ -18,6 +23,7 @@ import { NOTHING_RESTORED, type Restored } from "./model/journal_record.ts";
 import type { MonitorRows } from "./model/monitor_rows.ts";
 import type { Registries } from "./model/plugin.ts";
 import { STATES } from "./model/state.ts";
+import { suitsRaw } from "./probes/raw_engine.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
 import { createThreadLinks, type ThreadLinks } from "./server/thread_links.ts";
 import { createEngineWake, EngineWake } from "./shm/wake.ts";
@@ -25,12 +31,15 @@ import { createMetrics, type EngineMetrics } from "./telemetry/metrics.ts";
 import { MetricsView } from "./telemetry/metrics_view.ts";
 import type { BuildInfo } from "./telemetry/process_metrics.ts";
 import { TickTrace } from "./telemetry/tick_trace.ts";
+import type { Policy } from "./world/policy.ts";
 import { createWorld, type World } from "./world/world.ts";
 
 export interface AppOptions {
   readonly registries: Registries;
   readonly makeWorker: MakeWorker;
   readonly makeServer: () => WorkerLike;
+  /** Makes the event descriptors of raw pulse workers; absent = no raw engine, every check runs hosted as `pulse`. */
+  readonly createWake?: (() => WakeDescriptor) | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -75,7 +84,7 @@ const JOURNAL_CHECK_MS = 200;
 const RETENTION = { ageMs: 30 * 86_400_000, rows: 100_000 } as const;
 
 export function createApp(options: AppOptions): App {
-  const { registries, clock, log } = options;
+  const { registries, clock, log, createWake } = options;
   const world = createWorld({ capacity: options.maxMonitors });
   const metrics = createMetrics({
     probes: registries.probes.map((probe) => probe.kind),
@@ -105,6 +114,10 @@ export function createApp(options: AppOptions): App {
     world.channels.map(({ kind, config }) =>
       registries.notifiers.find((notifier) => notifier.kind === kind)?.describe(config) ?? kind
     );
+  const runsOnPulse = (row: number): boolean => {
+    const policy = world.policies[world.columns.policy[row] as number] as Policy;
+    return suitsRaw(registries.probes, { ...policy.probe, target: world.target(row) });
+  };
   const shared = () => ({ world: world.handle(), metrics: metrics.handle(), channels: channelNames() });
 
   return {
@@ -134,7 +147,8 @@ export function createApp(options: AppOptions): App {
         journal: journal ?? MEMORY_JOURNAL,
         restored,
         spawn: createWebWorkerSpawner({
-          make: options.makeWorker,
+          make: (lane) => options.makeWorker(createWake === undefined && lane === "pulse" ? "hosted" : lane),
+          wakeDescriptor: (lane) => lane === "pulse" ? createWake?.() : undefined,
           world: () => world.handle(),
           engineWake: wakeBuffer,
           clock,
@@ -142,6 +156,7 @@ export function createApp(options: AppOptions): App {
         }),
         settings: lanes,
         trace,
+        ...(createWake === undefined ? {} : { runsOnPulse }),
         probeKinds: registries.probes.map((probe) => probe.kind),
         remedyKinds: registries.remedies.map((remedy) => remedy.kind),
         newIncidentId: incidentIds(clock.wallMs(), restored.boot),

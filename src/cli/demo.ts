@@ -10,6 +10,7 @@ import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { createLogger } from "../base/log.ts";
 import { seededRandom } from "../base/prng.ts";
 import type { LifeEvent } from "../engine/monitor_life.ts";
+import { openWakes } from "../host/eventfd.ts";
 import { LANES } from "../lanes/lane.ts";
 import { streamManifests } from "../manifest/load.ts";
 import { resolveSettings } from "../manifest/settings.ts";
@@ -88,7 +89,9 @@ async function play({ options, context, io, targets, folder, address, signal }: 
   });
   const transitions: DemoTransition[] = [];
   const startedMs = SYSTEM_CLOCK.monoMs();
+  const createWake = await openWakes();
   const app = createApp({
+    createWake,
     registries: context.registries,
     makeWorker: context.makeWorker,
     makeServer: context.makeServer,
@@ -120,7 +123,8 @@ async function play({ options, context, io, targets, folder, address, signal }: 
     app.add(monitor);
   });
   if (!loaded.ok) throw new Error(`the demo's own manifest is wrong: ${JSON.stringify(loaded.problems[0])}`);
-  app.start(laneSettings(settings, { fleet, machine: thisMachine(), channels: app.world.channels.length }));
+  const machine = thisMachine({ raw: createWake !== undefined });
+  app.start(laneSettings(settings, { fleet, machine, channels: app.world.channels.length }));
   const breaking = breakTargets({ targets, options, signal });
   const snapshot = createSnapshot({ app, url: url || formatListenAddress(address), startedMs, transitions });
   await showDemo({ snapshot, terminal: processTerminal }, signal);

@@ -7,6 +7,7 @@ import type { Lane } from "../lanes/lane.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
 import { type MonitorRows, ROW, ROW_WORDS } from "../model/monitor_rows.ts";
 import type { Registries } from "../model/plugin.ts";
+import { suitsRaw } from "../probes/raw_engine.ts";
 import type { Settings } from "../manifest/settings.ts";
 import type { Prior } from "../sizing/plan.ts";
 
@@ -16,6 +17,8 @@ export const ASSUMED_WITHIN_MS = 300_000;
 /** CPU time of one job on the runtime's event loop, ms: about 0.1 for a socket; starting a process costs far more. */
 const CPU_MS: Readonly<Record<string, number>> = { script: 2 };
 const CPU_MS_OTHERWISE = 0.1;
+/** On the raw engine, nearly all of it in the kernel. */
+const CPU_MS_RAW = 0.05;
 
 export interface FleetLoad {
   add(spec: MonitorSpec): void;
@@ -26,7 +29,8 @@ export interface FleetLoad {
   readonly kinds: ReadonlyMap<string, number>;
   /** Most descriptors that one check of this fleet holds. */
   readonly descriptorsPerCheck: number;
-  priors(settings: Settings): Readonly<Record<Lane, Prior>>;
+  /** `raw`: checks that can run on the raw engine do; otherwise all of them are the pulse lane's. */
+  priors(settings: Settings, raw: boolean): Readonly<Record<Lane, Prior>>;
 }
 
 /** Sums that give a mean per job: rate-weighted, jobs/s in `rate`. */
@@ -41,7 +45,9 @@ export function createFleetLoad(registries: Registries): FleetLoad {
   const remedies = new Map(registries.remedies.map((remedy) => [remedy.kind, remedy]));
   const notifiers = new Map(registries.notifiers.map((notifier) => [notifier.kind, notifier]));
   const kinds = new Map<string, number>();
-  const sums: Record<Lane, Sum> = { pulse: noSum(), intervention: noSum(), code: noSum() };
+  const sums: Record<Lane, Sum> = { pulse: noSum(), intervention: noSum(), code: noSum(), hosted: noSum() };
+  /** As if nothing ran raw. */
+  const allChecks = noSum();
   let monitors = 0;
   let descriptorsPerCheck = 1;
 
@@ -51,8 +57,10 @@ export function createFleetLoad(registries: Registries): FleetLoad {
     const probe = probes.get(kind);
     kinds.set(kind, (kinds.get(kind) ?? 0) + times);
     descriptorsPerCheck = Math.max(descriptorsPerCheck, probe?.descriptors ?? 1);
-    const perSecond = times * 1000 / spec.intervalMs;
-    addTo(sums.pulse, { perSecond, kind, estimateMs: probe?.estimateMs ?? 0 });
+    const check = { perSecond: times * 1000 / spec.intervalMs, kind, estimateMs: probe?.estimateMs ?? 0 };
+    addTo(allChecks, check);
+    if (suitsRaw(registries.probes, spec.probe)) addTo(sums.pulse, { ...check, cpuMs: CPU_MS_RAW });
+    else addTo(sums.hosted, check);
     const changes = (times * ASSUMED_CHANGING * 1000) / ASSUMED_WITHIN_MS;
     if (spec.remedy !== undefined) {
       const estimateMs = remedies.get(spec.remedy.kind)?.estimateMs ?? 0;
@@ -84,8 +92,9 @@ export function createFleetLoad(registries: Registries): FleetLoad {
         if (spec.enabled && times[index] !== 0) addTimes(spec, times[index] as number);
       }
     },
-    priors: (settings) => ({
-      pulse: priorOf(sums.pulse, settings.pipelines.pulse.sizingServiceTimeMs),
+    priors: (settings, raw) => ({
+      pulse: priorOf(raw ? sums.pulse : allChecks, settings.pipelines.pulse.sizingServiceTimeMs),
+      hosted: priorOf(raw ? sums.hosted : noSum(), settings.pipelines.pulse.sizingServiceTimeMs),
       intervention: priorOf(sums.intervention, settings.pipelines.intervention.sizingServiceTimeMs),
       code: priorOf(sums.code, settings.pipelines.code.sizingServiceTimeMs),
     }),
@@ -98,11 +107,16 @@ function noSum(): Sum {
 
 function addTo(
   sum: Sum,
-  job: { readonly perSecond: number; readonly kind: string; readonly estimateMs: number },
+  job: {
+    readonly perSecond: number;
+    readonly kind: string;
+    readonly estimateMs: number;
+    readonly cpuMs?: number;
+  },
 ): void {
   sum.rate += job.perSecond;
   sum.serviceMs += job.perSecond * job.estimateMs;
-  sum.cpuMs += job.perSecond * (CPU_MS[job.kind] ?? CPU_MS_OTHERWISE);
+  sum.cpuMs += job.perSecond * (job.cpuMs ?? CPU_MS[job.kind] ?? CPU_MS_OTHERWISE);
 }
 
 /** Arrivals and services are taken as Poisson and exponential until their variability is known. */

@@ -5,6 +5,7 @@ import type { LaneSettings } from "../engine/engine.ts";
 import { descriptorLimit } from "../host/limits.ts";
 import { type Lane, LANES } from "../lanes/lane.ts";
 import type { Settings } from "../manifest/settings.ts";
+import type { Prior } from "../sizing/plan.ts";
 import type { FleetLoad } from "./fleet_load.ts";
 
 /** Descriptors for everything but checks: runtime, workers, server, files, repairs, alerts. */
@@ -14,10 +15,17 @@ export interface Machine {
   readonly cores: number;
   /** Most open files of this process. */
   readonly descriptors: number;
+  /** Checks that can do without the event loop run on the raw engine; absent = no. */
+  readonly raw?: boolean;
 }
 
-export function thisMachine(): Machine {
-  return { cores: availableParallelism(), descriptors: descriptorLimit() };
+export function thisMachine(options: { readonly raw: boolean }): Machine {
+  return { cores: availableParallelism(), descriptors: descriptorLimit(), raw: options.raw };
+}
+
+/** What the user set for a lane: both lanes of checks follow `pulse`. */
+export function settingsOf(settings: Settings, lane: Lane): Settings["pipelines"]["pulse"] {
+  return settings.pipelines[lane === "hosted" ? "pulse" : lane];
 }
 
 /** Checks in flight that the descriptor limit allows. */
@@ -34,10 +42,10 @@ export interface LaneNeeds {
 
 export function laneSettings(settings: Settings, needs: LaneNeeds): Readonly<Record<Lane, LaneSettings>> {
   const { fleet, machine, channels } = needs;
-  const priors = fleet.priors(settings);
+  const priors = fleet.priors(settings, machine.raw === true);
   const of = (lane: Lane): LaneSettings => {
-    const set = settings.pipelines[lane];
-    const most = lane === "pulse" ? slotsByDescriptors(machine, fleet.descriptorsPerCheck) : set.maxSlots;
+    const set = settingsOf(settings, lane);
+    const most = slotsOfLane(lane, priors, { machine, descriptorsPerCheck: fleet.descriptorsPerCheck });
     const maxSlots = Math.max(1, Math.min(set.maxSlots, most));
     const least = lane === "code" ? Math.max(set.minSlots, DELIVERY_WINDOW * channels) : set.minSlots;
     return {
@@ -55,4 +63,16 @@ export function laneSettings(settings: Settings, needs: LaneNeeds): Readonly<Rec
     };
   };
   return Object.fromEntries(LANES.map((lane) => [lane, of(lane)])) as Record<Lane, LaneSettings>;
+}
+
+/** Descriptors bound the checks in flight: where both lanes have some, each has half of them; a raw check holds one. */
+function slotsOfLane(
+  lane: Lane,
+  priors: Readonly<Record<Lane, Prior>>,
+  of: { readonly machine: Machine; readonly descriptorsPerCheck: number },
+): number {
+  if (lane !== "pulse" && lane !== "hosted") return Infinity;
+  const other = priors[lane === "pulse" ? "hosted" : "pulse"].arrivalsPerSecond > 0;
+  const perCheck = lane === "pulse" && of.machine.raw === true ? 1 : of.descriptorsPerCheck;
+  return Math.floor(slotsByDescriptors(of.machine, perCheck) / (other ? 2 : 1));
 }

@@ -95,7 +95,7 @@ export function planReport({ fleet, settings, machine, channels, arenaBytes }: P
     const lane = LANES[index] as Lane;
     return pipelinePlan(lane, decision, lanes[lane]);
   });
-  const descriptors = descriptorPlan(pipelines[0] as PipelinePlan, fleet, machine);
+  const descriptors = descriptorPlan(pipelines, fleet, machine);
   const refusals = [
     ...tooMany(fleet.monitors, settings.maxMonitors),
     ...decisions.flatMap(({ shortfalls }, index) =>
@@ -156,9 +156,23 @@ function memoryPlan({ monitors, arenaBytes, pipelines }: MemoryInput): MemoryPla
   };
 }
 
-function descriptorPlan(pulse: PipelinePlan, fleet: FleetLoad, machine: Machine): DescriptorPlan {
+function descriptorPlan(
+  pipelines: readonly PipelinePlan[],
+  fleet: FleetLoad,
+  machine: Machine,
+): DescriptorPlan {
+  const held = {
+    pulse: machine.raw === true ? 1 : fleet.descriptorsPerCheck,
+    hosted: fleet.descriptorsPerCheck,
+  };
+  let needed = RESERVED_DESCRIPTORS;
+  for (const { pipeline, slots, arrivalsPerSecond } of pipelines) {
+    if ((pipeline === "pulse" || pipeline === "hosted") && arrivalsPerSecond > 0) {
+      needed += slots * held[pipeline];
+    }
+  }
   return {
-    needed: RESERVED_DESCRIPTORS + pulse.slots * fleet.descriptorsPerCheck,
+    needed,
     reserved: RESERVED_DESCRIPTORS,
     perCheck: fleet.descriptorsPerCheck,
     limit: machine.descriptors,

@@ -12,6 +12,7 @@ import { runDemo } from "./demo.ts";
 import { runGenerate } from "./generate.ts";
 import type { Io } from "./io.ts";
 import { loaderThreads } from "./loader_threads.ts";
+import { openLibc } from "../host/libc.ts";
 import { thisMachine } from "./lane_settings.ts";
 import { renderKinds } from "./kinds.ts";
 import { runMock } from "./mock.ts";
@@ -68,7 +69,7 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
         registries,
         env: process.env,
         loaders: loaderThreads(threads),
-        machine: thisMachine(),
+        machine: thisMachine({ raw: await openLibc() !== undefined }),
       }, io);
     },
     generate: (options) => runGenerate(options, io),

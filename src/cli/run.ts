@@ -7,6 +7,7 @@ import { formatDuration } from "../base/duration.ts";
 import { createLogger, type Logger } from "../base/log.ts";
 import { createDescriptorSink, type DescriptorSink, LOG_BYTES_WAITING } from "../host/descriptor_sink.ts";
 import { JournalLockedError } from "../journal/link.ts";
+import { NO_RAW_ENGINE, openWakes } from "../host/eventfd.ts";
 import { LANES } from "../lanes/lane.ts";
 import { streamManifests } from "../manifest/load.ts";
 import { renderProblems } from "../manifest/problem.ts";
@@ -19,7 +20,14 @@ import { VERSION } from "../base/version.ts";
 import { buildInfo } from "./build_info.ts";
 import type { RunOptions } from "./command.ts";
 import { createFleetLoad, type FleetLoad } from "./fleet_load.ts";
-import { laneSettings, RESERVED_DESCRIPTORS, slotsByDescriptors, thisMachine } from "./lane_settings.ts";
+import {
+  laneSettings,
+  type Machine,
+  RESERVED_DESCRIPTORS,
+  settingsOf,
+  slotsByDescriptors,
+  thisMachine,
+} from "./lane_settings.ts";
 import { loaderThreads } from "./loader_threads.ts";
 import type { ProgramContext } from "./program_context.ts";
 import { logShutdown } from "./shutdown_report.ts";
@@ -43,6 +51,7 @@ export async function runRun(options: RunOptions, context: ProgramContext): Prom
 interface Started {
   readonly app: App;
   readonly settings: Settings;
+  readonly machine: Machine;
 }
 
 class Run {
@@ -69,7 +78,7 @@ class Run {
     const stop = stopSignal({ afterMs: this.#options.durationMs });
     try {
       if (!await this.#load() || this.#started === undefined) return await this.#giveUp();
-      if (!this.#fits(this.#started.settings)) return await this.#giveUp();
+      if (!this.#fits(this.#started)) return await this.#giveUp();
       this.#startEngine(this.#started);
       const reopen = () => {
         this.#log.info("Reopening log files");
@@ -149,10 +158,13 @@ class Run {
     });
     const listen = listenAddresses(settings);
     const folder = stateFolder(settings.state, process.env);
+    const createWake = await openWakes();
+    if (createWake === undefined) this.#log.info(NO_RAW_ENGINE);
     const app = createApp({
       registries: this.#context.registries,
       makeWorker: this.#context.makeWorker,
       makeServer: this.#context.makeServer,
+      createWake,
       log: this.#log,
       clock: SYSTEM_CLOCK,
       random: Math.random,
@@ -164,7 +176,7 @@ class Run {
       token: settings.token ?? undefined,
       journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
     });
-    this.#started = { app, settings };
+    this.#started = { app, settings, machine: thisMachine({ raw: createWake !== undefined }) };
     await app.openJournal().catch((error: Error) => {
       if (!(error instanceof JournalLockedError)) throw error;
       throw new StartError(error.message, 1);
@@ -183,8 +195,7 @@ class Run {
   }
 
   /** Refuses to start below what the checks need: being short of descriptors would look like an outage. */
-  #fits(settings: Settings): boolean {
-    const machine = thisMachine();
+  #fits({ settings, machine }: Started): boolean {
     const slots = slotsByDescriptors(machine, this.#fleet.descriptorsPerCheck);
     const needed = settings.pipelines.pulse.minSlots;
     if (slots >= needed) return true;
@@ -195,8 +206,7 @@ class Run {
     return false;
   }
 
-  #startEngine({ app, settings }: Started): void {
-    const machine = thisMachine();
+  #startEngine({ app, settings, machine }: Started): void {
     app.start(laneSettings(settings, { fleet: this.#fleet, machine, channels: app.world.channels.length }));
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - this.#startedMs));
     this.#log.info("Controller started successfully", { after: took });
@@ -210,7 +220,7 @@ class Run {
         `Worker pool scaled to ${pool.threads} ${pool.threads === 1 ? "worker" : "workers"}, ${
           grouped(pool.slots)
         } slots ` +
-          `(target SLO: ${formatDuration(settings.pipelines[lane].sizingSloMs)})`,
+          `(target SLO: ${formatDuration(settingsOf(settings, lane).sizingSloMs)})`,
         { pipeline: lane },
       );
     }

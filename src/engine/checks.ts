@@ -3,9 +3,9 @@
  * Typical load: 1,000 to 100,000 of each a second, so no garbage unless a check failed.
  */
 import type { Clock } from "../base/clock.ts";
-import { PULSE } from "../lanes/lane.ts";
+import { HOSTED, PULSE } from "../lanes/lane.ts";
 import { EVENT } from "../model/event.ts";
-import { FAIL, LOCAL, PASS, reasonAt, reasonIndex, reasonText } from "../model/outcome.ts";
+import { FAIL, HANDED_OVER, LOCAL, PASS, reasonAt, reasonIndex, reasonText } from "../model/outcome.ts";
 import { emptyResult, type JobFields, type JobRequest, type ResultFields } from "../shm/records.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { World } from "../world/world.ts";
@@ -21,6 +21,10 @@ const FOR_THE_RECORD = 2;
 const LOST_ONCE = 4;
 /** Came due, found the queue full, will be offered again. */
 const DEFERRED = 8;
+/** Which lane runs this row's checks: asked once, kept for the row's life. */
+const ROUTED = 16;
+const ON_HOSTED = 32;
+const ROUTE = ROUTED | ON_HOSTED;
 
 const DECODER = new TextDecoder();
 
@@ -32,7 +36,10 @@ export interface ChecksOptions {
   readonly clock: Clock;
   /** Kinds of probes in the order of the metrics' dimension. */
   readonly kinds: readonly string[];
-  readonly offer: (job: JobRequest) => Offer;
+  /** Whether the pulse lane runs this row's checks; the others go to the hosted lane. Asked once per row. */
+  readonly runsOnPulse: (row: number) => boolean;
+  /** `lane`: PULSE or HOSTED. */
+  readonly offer: (lane: number, job: JobRequest) => Offer;
 }
 
 export class Checks {
@@ -52,7 +59,7 @@ export class Checks {
   dispatch(row: number, lateMs: number): void {
     const { world, metrics, clock, schedule, offer } = this.#options;
     const { columns } = world;
-    const bits = columns.job[row] as number;
+    const bits = this.#routed(row);
     if ((bits & DEFERRED) === 0) metrics.countDue(1);
     if (bits & IN_FLIGHT) {
       // Its previous check still runs: one at a time, and this one is missed.
@@ -65,7 +72,7 @@ export class Checks {
     job.generation = ((columns.generation[row] as number) + 1) >>> 0;
     job.sentUs = (nowMs * 1000) >>> 0;
     job.aux0 = Math.min(0xffffffff, Math.round(lateMs * 1000));
-    if (offer(job) === "deferred") {
+    if (offer(bits & ON_HOSTED ? HOSTED : PULSE, job) === "deferred") {
       const again = schedule.retry(row, nowMs);
       columns.job[row] = again ? bits | DEFERRED : bits & ~DEFERRED;
       if (!again) metrics.countMissed();
@@ -76,8 +83,8 @@ export class Checks {
     metrics.observeLag(lateMs * 1000);
   }
 
-  /** A result came back; `text` is a view that is valid during the call. */
-  collect(result: Readonly<ResultFields>, text: Uint8Array): void {
+  /** A result came back from this lane; `text` is a view that is valid during the call. */
+  collect(lane: number, result: Readonly<ResultFields>, text: Uint8Array): void {
     const { world, metrics, clock } = this.#options;
     const { columns } = world;
     const { row } = result;
@@ -85,9 +92,15 @@ export class Checks {
       metrics.countLateResult();
       return;
     }
+    metrics.observeQueueWait(lane, result.waitUs);
+    if (result.outcome === HANDED_OVER) {
+      // What needs the event loop once (a redirect) will need it again: the row stays there.
+      columns.job[row] = ROUTE | DEFERRED;
+      this.dispatch(row, result.aux0 / 1000);
+      return;
+    }
     const nowUs = (clock.monoMs() * 1000) >>> 0;
     metrics.countCheck(this.#kindIndex(row), result.outcome, result.serviceUs);
-    metrics.observeQueueWait(PULSE, result.waitUs);
     metrics.observeCheckLatency(((nowUs - result.aux1) >>> 0) + result.aux0);
     this.#text = text;
     this.#settle(result);
@@ -114,7 +127,7 @@ export class Checks {
       return;
     }
     columns.job[row] = (bits & ~(IN_FLIGHT | FOR_THE_RECORD)) | DEFERRED | (lost ? LOST_ONCE : 0);
-    metrics.countRequeued(PULSE, 1);
+    metrics.countRequeued(bits & ON_HOSTED ? HOSTED : PULSE, 1);
     schedule.checkSoon(row, clock.monoMs());
   }
 
@@ -123,7 +136,7 @@ export class Checks {
     const { columns } = world;
     const { row } = result;
     const bits = columns.job[row] as number;
-    columns.job[row] = 0;
+    columns.job[row] = bits & ROUTE;
     columns.latencyUs[row] = result.serviceUs;
     columns.checkedAt[row] = Math.floor(clock.wallMs() / 1000);
     columns.outcome[row] = result.outcome;
@@ -134,6 +147,14 @@ export class Checks {
     if (result.outcome === PASS) life.apply(row, EVENT.checkPassed, this.#cause);
     else if (result.outcome === FAIL) life.apply(row, EVENT.checkFailed, this.#cause);
     else life.apply(row, EVENT.checkLocal, this.#cause);
+  }
+
+  /** The row's bits, with its lane decided. */
+  #routed(row: number): number {
+    const { world: { columns }, runsOnPulse } = this.#options;
+    const bits = columns.job[row] as number;
+    if (bits & ROUTED) return bits;
+    return (columns.job[row] = bits | ROUTED | (runsOnPulse(row) ? 0 : ON_HOSTED));
   }
 
   #describe(): Cause {

@@ -6,7 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/prng.ts";
-import { CODE, INTERVENTION, type Lane, LANES, PULSE } from "../lanes/lane.ts";
+import { CODE, HOSTED, INTERVENTION, type Lane, LANES, PULSE } from "../lanes/lane.ts";
 import { channelIdentity } from "../model/channel_identity.ts";
 import { NOTHING_RESTORED, type Restored, type Standing } from "../model/journal_record.ts";
 import { STATE } from "../model/state.ts";
@@ -41,6 +41,8 @@ export interface EngineOptions {
   readonly log: Logger;
   readonly spawn: SpawnWorker;
   readonly settings: Readonly<Record<Lane, LaneSettings>>;
+  /** Whether the pulse lane runs this row's checks, else the hosted lane; absent = all of them. Asked once per row. */
+  readonly runsOnPulse?: (row: number) => boolean;
   readonly probeKinds: readonly string[];
   readonly remedyKinds: readonly string[];
   /** Unique over restarts; `number` is unique within this process. */
@@ -65,7 +67,7 @@ export interface Engine {
   hasNews(): boolean;
   /** No more checks are begun from here on. */
   stopChecks(): void;
-  /** Pulse jobs that are out. */
+  /** Checks that are out. */
   readonly checksOut: number;
   /** Repairs, alerts and decisions that have not come to their end. */
   readonly busy: boolean;
@@ -155,7 +157,8 @@ class LoopEngine implements Engine {
       metrics,
       clock,
       kinds: options.probeKinds,
-      offer: (job) => this.#pipeline(PULSE).offer(job),
+      runsOnPulse: options.runsOnPulse ?? (() => true),
+      offer: (lane, job) => this.#pipeline(lane).offer(job),
     });
     this.#acts = new Acts({
       world,
@@ -243,7 +246,7 @@ class LoopEngine implements Engine {
   }
 
   get checksOut(): number {
-    return this.#pipeline(PULSE).out;
+    return this.#pipeline(PULSE).out + this.#pipeline(HOSTED).out;
   }
 
   get busy(): boolean {
@@ -338,12 +341,13 @@ class LoopEngine implements Engine {
       spawn,
       log,
       onResult: (result, text) => {
-        if (lane === "pulse") this.#checks.collect(result, text);
+        if (lane === "pulse") this.#checks.collect(PULSE, result, text);
+        else if (lane === "hosted") this.#checks.collect(HOSTED, result, text);
         else if (lane === "intervention") this.#acts.repairResult(result, text);
         else this.#acts.alertResult(result, text);
       },
       onOrphan: (job, payload, lost) => {
-        if (lane === "pulse") this.#checks.orphaned(job, lost);
+        if (lane === "pulse" || lane === "hosted") this.#checks.orphaned(job, lost);
         else if (lane === "intervention") this.#acts.repairOrphaned(job, payload, lost);
         else this.#acts.alertOrphaned(job);
       },

@@ -21,7 +21,19 @@ export interface WorkerLike {
 export type MakeWorker = (lane: Lane) => WorkerLike;
 
 /** Room for the text of a job, and as much again for its result's: a check's line, or a whole alert. */
-const TEXT_BYTES: Readonly<Record<Lane, number>> = { pulse: 256, intervention: 16_384, code: 16_384 };
+const TEXT_BYTES: Readonly<Record<Lane, number>> = {
+  pulse: 256,
+  intervention: 16_384,
+  code: 16_384,
+  hosted: 256,
+};
+
+/** Rings a worker that sleeps in the kernel; host/eventfd.ts makes them. */
+export interface WakeDescriptor {
+  readonly fd: number;
+  ring(): void;
+  close(): void;
+}
 
 export function createWebWorkerSpawner(options: {
   readonly make: MakeWorker;
@@ -31,11 +43,14 @@ export function createWebWorkerSpawner(options: {
   readonly clock: Clock;
   /** A way to the named thread for the server thread's requests; absent when profiles are off. */
   readonly openLink?: (name: string) => { readonly link: NonNullable<LaneBoot["profile"]>; close(): void };
+  /** A descriptor for each worker of a lane that needs one. */
+  readonly wakeDescriptor: (lane: Lane) => WakeDescriptor | undefined;
 }): SpawnWorker {
   return ({ lane, workerIndex, capacity }, events) => {
     const channel = createChannel({ capacity, textBytes: TEXT_BYTES[lane] });
     const worker = options.make(lane);
     const opened = options.openLink?.(`${lane}-${workerIndex}`);
+    const wake = options.wakeDescriptor(lane);
     const post = (message: ToWorker) => worker.postMessage(message);
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
       const message = event.data;
@@ -56,14 +71,16 @@ export function createWebWorkerSpawner(options: {
       world: options.world(),
       channel,
       engineWake: options.engineWake,
+      ...(wake === undefined ? {} : { wakeFd: wake.fd }),
       ...(opened === undefined ? {} : { profile: opened.link }),
     };
     worker.postMessage(boot, opened === undefined ? [] : [opened.link.port]);
     return {
-      end: new EngineEnd(channel),
+      end: new EngineEnd(channel, wake?.ring),
       reopen: () => post({ type: "reopen" }),
       terminate() {
         worker.terminate();
+        wake?.close();
         opened?.close();
       },
     };

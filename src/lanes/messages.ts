@@ -18,6 +18,8 @@ export interface LaneBoot {
   readonly engineWake: SharedArrayBuffer;
   /** How the server thread asks this one for profiles (thread_control.ts); absent when they are off. */
   readonly profile?: ProfileLink;
+  /** Raw lanes: the event descriptor that the engine rings (host/eventfd.ts). */
+  readonly wakeFd?: number;
 }
 
 export type ToWorker =

@@ -1,6 +1,6 @@
 /**
  * A lane's worker from its first message to its end: attach the shared memory, agree on a clock, run the lane.
- * workers/pulse.ts, workers/intervention.ts and workers/code.ts are its three callers; each brings its plug-ins.
+ * The files in workers/ are its callers; each brings its plug-ins.
  */
 import type { LogFields, LogLevel } from "../base/log.ts";
 import { createThreadCpu } from "../host/thread_cpu.ts";
@@ -32,8 +32,30 @@ export interface LaneWork {
 }
 
 export function startLaneWorker(scope: WorkerScope, prepare: (context: LaneContext) => LaneWork): void {
-  let boot: LaneBoot | undefined;
   let work: LaneWork | undefined;
+  bootWorker(scope, {
+    ready: ({ boot, offsetMs, context }) => {
+      work = prepare(context);
+      run({ scope, boot, work, offsetMs });
+    },
+    reopen: () => void work?.reopen(),
+  });
+}
+
+/** What a worker knows once it has booted. */
+export interface Booted {
+  readonly boot: LaneBoot;
+  /** What to add to this thread's monotonic ms to get the engine's. */
+  readonly offsetMs: number;
+  readonly context: LaneContext;
+}
+
+/** First message, clock, then `ready`, once. A worker that leaves its event loop there gets no further messages. */
+export function bootWorker(
+  scope: WorkerScope,
+  on: { ready(booted: Booted): void; reopen(): void },
+): void {
+  let boot: LaneBoot | undefined;
   const sync = createClockSync();
   const requestSync = () => scope.postMessage({ type: "sync", workerMs: performance.now() });
 
@@ -47,10 +69,9 @@ export function startLaneWorker(scope: WorkerScope, prepare: (context: LaneConte
       const sample = { sentMs: message.workerMs, receivedMs: performance.now(), engineMs: message.engineMs };
       if (sync.answer(sample)) return requestSync();
       const context = { world: attachWorld((boot as LaneBoot).world), log: createWorkerLog(scope) };
-      work = prepare(context);
-      run({ scope, boot: boot as LaneBoot, work, offsetMs: sync.offsetMs() });
+      on.ready({ boot: boot as LaneBoot, offsetMs: sync.offsetMs(), context });
     } else {
-      work?.reopen();
+      on.reopen();
     }
   };
 }

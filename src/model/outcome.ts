@@ -14,6 +14,8 @@ export type Outcome = typeof OUTCOMES[number];
 export const PASS = 0;
 export const FAIL = 1;
 export const LOCAL = 2;
+/** Instead of an outcome in a result: the raw engine cannot finish this check, the hosted one is to run it. */
+export const HANDED_OVER = 255;
 
 /** reason → text; `%` stands for the value that travels with it. */
 export const REASONS = {

@@ -9,6 +9,7 @@
 import type { Schema } from "../base/schema.ts";
 import type { AlertMessage } from "./message.ts";
 import type { Reason } from "./outcome.ts";
+import type { RawProbe } from "./raw_probe.ts";
 
 export interface PluginInfo<Config> {
   /** The word in the manifest: lower case. */
@@ -90,6 +91,8 @@ export interface Probe<Config = unknown> extends PluginInfo<Config> {
   /** Service time assumed until it has been measured, ms. */
   readonly estimateMs: number;
   run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeResult>;
+  /** The same check on the raw engine; absent when this kind has none. */
+  readonly raw?: RawProbe;
 }
 
 export interface RemedyRequest {

@@ -8,6 +8,7 @@
 import type { SecureContext } from "node:tls";
 import { oneLine } from "../base/log.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
+import type { RawProbe } from "../model/raw_probe.ts";
 import { connect, type ConnectPhases, microsSince } from "../net/connect.ts";
 import { type Failure, failureOfCode } from "../net/failure.ts";
 import { ResponseReader } from "../net/http1.ts";
@@ -17,6 +18,8 @@ import { statusExpected } from "./expected_status.ts";
 import { type Assertions, checkAnswer, prepareAssertions } from "./http_assertions.ts";
 import { canonicalUrl } from "./canonical_url.ts";
 import { HTTP_SCHEMA, type HttpConfig } from "./http_config.ts";
+import { HTTP_RAW } from "./http_raw.ts";
+import { REDIRECTS } from "./http_redirects.ts";
 import { encodeRequest, type RequestParts } from "./http_request.ts";
 
 export const HTTP: Probe<HttpConfig> = {
@@ -43,6 +46,7 @@ pulse_check:
   },
   quick: { key: "url", target: canonicalUrl },
   run,
+  raw: HTTP_RAW as RawProbe,
 };
 
 type SharedConfig = Omit<HttpConfig, "url">;
@@ -177,8 +181,6 @@ function checkLatency(attempt: Attempt, limitMs: number): Failure | undefined {
   if (limitMs === 0 || tookMs <= limitMs) return undefined;
   return { outcome: "fail", reason: "too_slow", value: Math.ceil(tookMs) };
 }
-
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 function locationOf(answer: ResponseReader): string | undefined {
   return REDIRECTS.has(answer.status) ? answer.header("location") : undefined;

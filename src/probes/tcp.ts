@@ -4,29 +4,15 @@
  */
 import { Buffer } from "node:buffer";
 import { PORT_FIELD } from "../base/fields.ts";
-import { oneLine } from "../base/log.ts";
 import { z } from "../base/schema.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
+import type { RawProbe } from "../model/raw_probe.ts";
 import { connect, microsSince } from "../net/connect.ts";
 import { type Failure, failureOfCode } from "../net/failure.ts";
 import { talk, type TalkEnd } from "../net/talk.ts";
-
-interface TcpConfig {
-  readonly host: string;
-  readonly port: number;
-  /** "" = nothing is sent. */
-  readonly send: string;
-  /** Must occur in what the peer sends; "" = nothing is read. */
-  readonly expect: string;
-  /** How characters of `send` and `expect` become bytes; "bytes": U+0000–U+00FF are one byte each. */
-  readonly encoding: "utf8" | "bytes";
-}
-
-type SharedConfig = Omit<TcpConfig, "host" | "port">;
-
-/** An answer is searched as far as this. */
-const READ_LIMIT_BYTES = 64 * 1024;
-const SHOWN_BYTES = 80;
+import { Answer, mismatch } from "./tcp_answer.ts";
+import type { SharedTcpConfig, TcpConfig } from "./tcp_config.ts";
+import { TCP_RAW } from "./tcp_raw.ts";
 
 export const TCP: Probe<TcpConfig> = {
   kind: "tcp",
@@ -59,10 +45,11 @@ pulse_check:
     return { target: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`, shared };
   },
   run,
+  raw: TCP_RAW as RawProbe,
 };
 
 async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeResult> {
-  const config = request.config as SharedConfig;
+  const config = request.config as SharedTcpConfig;
   const startedMs = performance.now();
   const opened = await connect(
     { ...parseTarget(request.target), startedMs, timeoutMs: request.timeoutMs },
@@ -90,36 +77,6 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   return { ...other, ...phases };
 }
 
-/** What a peer has sent so far, up to the limit, searched only where something new came. */
-class Answer {
-  found: boolean;
-  #bytes = Buffer.alloc(256);
-  #length = 0;
-  readonly #wanted: Buffer;
-
-  constructor(wanted: Buffer) {
-    this.#wanted = wanted;
-    this.found = wanted.length === 0;
-  }
-
-  get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
-  /** True when it is enough: found, or as much as is read. */
-  take(chunk: Uint8Array): boolean {
-    const searchAt = Math.max(0, this.#length - this.#wanted.length + 1);
-    const kept = chunk.subarray(0, READ_LIMIT_BYTES - this.#length);
-    if (this.#length + kept.length > this.#bytes.length) {
-      this.#bytes = Buffer.concat([this.bytes], Math.min(READ_LIMIT_BYTES, 2 * (this.#length + kept.length)));
-    }
-    this.#bytes.set(kept, this.#length);
-    this.#length += kept.length;
-    this.found ||= this.bytes.includes(this.#wanted, searchAt);
-    return this.found || this.#length === READ_LIMIT_BYTES;
-  }
-}
-
 function failureOfTalk(end: TalkEnd, timeoutMs: number): Failure | undefined {
   switch (end.kind) {
     case "enough":
@@ -131,11 +88,6 @@ function failureOfTalk(end: TalkEnd, timeoutMs: number): Failure | undefined {
     case "error":
       return failureOfCode(end.code);
   }
-}
-
-function mismatch(received: Buffer): Failure {
-  const shown = oneLine(received.subarray(0, SHOWN_BYTES).toString("latin1"));
-  return { outcome: "fail", reason: "expect_mismatch", value: 0, text: `received "${shown}"` };
 }
 
 /** What `split` wrote. */

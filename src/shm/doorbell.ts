@@ -15,9 +15,12 @@ const ASLEEP = 1;
 
 export class Doorbell {
   readonly #word: Int32Array<SharedArrayBuffer>;
+  readonly #notify: () => void;
 
-  constructor(word: Int32Array<SharedArrayBuffer>) {
+  /** `notify`: how a ringer wakes a sleeper that sleeps elsewhere, between lieDown() and rise(); absent = by Atomics. */
+  constructor(word: Int32Array<SharedArrayBuffer>, notify?: () => void) {
     this.#word = word;
+    this.#notify = notify ?? (() => void Atomics.notify(word, 0));
   }
 
   /**
@@ -33,10 +36,26 @@ export class Doorbell {
     Atomics.store(this.#word, 0, AWAKE);
   }
 
+  /**
+   * Sleeper only, for a sleep in the kernel: true = nobody has news, ringers notify from now on. Otherwise it stays awake.
+   * rise() ends it.
+   */
+  lieDown(news: () => boolean): boolean {
+    assert(Atomics.exchange(this.#word, 0, ASLEEP) === AWAKE, "doorbell: two sleeps at a time");
+    if (!news()) return true;
+    this.rise();
+    return false;
+  }
+
+  /** Sleeper only: ringers need not notify any more. */
+  rise(): void {
+    Atomics.store(this.#word, 0, AWAKE);
+  }
+
   /** Any thread, the sleeper's own included. */
   ring(): void {
     if (Atomics.load(this.#word, 0) === AWAKE) return;
     // Of several ringers exactly one notifies; a sleeper that is just about to wait finds the word changed.
-    if (Atomics.compareExchange(this.#word, 0, ASLEEP, AWAKE) === ASLEEP) Atomics.notify(this.#word, 0);
+    if (Atomics.compareExchange(this.#word, 0, ASLEEP, AWAKE) === ASLEEP) this.#notify();
   }
 }

@@ -39,7 +39,8 @@ export class EngineEnd {
   readonly #job: JobFields = emptyJob();
   readonly #result: ResultFields = emptyResult();
 
-  constructor(handle: ChannelHandle) {
+  /** `notify` wakes a worker that sleeps in the kernel (WorkerEnd.lieDown); absent = one that waits on its event loop. */
+  constructor(handle: ChannelHandle, notify?: () => void) {
     const columns = attachChannel(handle);
     this.#columns = columns;
     this.capacity = handle.capacity;
@@ -57,7 +58,7 @@ export class EngineEnd {
     });
     this.#jobRecords = new JobRecords(columns.jobRecords);
     this.#resultRecords = new ResultRecords(columns.resultRecords);
-    this.#bell = new Doorbell(columns.bell);
+    this.#bell = new Doorbell(columns.bell, notify);
     this.#free = Uint32Array.from({ length: handle.capacity }, (_, index) => handle.capacity - 1 - index);
     this.#freeCount = handle.capacity;
     this.#isOut = new Uint8Array(handle.capacity);

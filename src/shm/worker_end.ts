@@ -19,6 +19,8 @@ import { type JobFields, JobRecords, ResultRecords, type ResultReport } from "./
 import { RingConsumer, RingProducer } from "./ring.ts";
 
 export class WorkerEnd {
+  /** Slot numbers are below this. */
+  readonly capacity: number;
   readonly #textBytes: number;
   readonly #columns: ChannelColumns;
   readonly #jobs: RingConsumer;
@@ -34,6 +36,7 @@ export class WorkerEnd {
   constructor(handle: ChannelHandle) {
     const columns = attachChannel(handle);
     this.#columns = columns;
+    this.capacity = handle.capacity;
     this.#textBytes = handle.textBytes;
     this.#jobs = new RingConsumer({
       places: columns.jobPlaces,
@@ -102,6 +105,15 @@ export class WorkerEnd {
    */
   waitForJobs(timeoutMs: number): Promise<void> {
     return this.#bell.sleep(timeoutMs, this.#hasNews);
+  }
+
+  /** The same sleep for a thread that waits in the kernel: true = nothing to do, the engine notifies until rise(). */
+  lieDown(): boolean {
+    return this.#bell.lieDown(this.#hasNews);
+  }
+
+  rise(): void {
+    this.#bell.rise();
   }
 
   readonly #hasNews = (): boolean => {

@@ -79,6 +79,14 @@ export class ArenaReader {
     return DECODER.decode(this.#scratch.subarray(0, length));
   }
 
+  /** Writes its UTF-8 to the beginning of `into` and returns its length, which may not be more than there is room for. */
+  copy(offset: number, index: number, into: Uint8Array): number {
+    const length = this.#decode(offset, index);
+    assert(length <= into.length, `a text of ${length} bytes into ${into.length}`);
+    for (let i = 0; i < length; i++) into[i] = this.#scratch[i] as number;
+    return length;
+  }
+
   /** Whether that text contains `needle`, UTF-8 as from encode(). An empty needle is contained in every text. */
   contains(offset: number, index: number, needle: Uint8Array): boolean {
     const end = this.#decode(offset, index) - needle.length;

@@ -85,6 +85,11 @@ export class WorldView {
     return this.#texts.text(this.#record(row), TARGET);
   }
 
+  /** The target's UTF-8 to the beginning of `into`; its length. Makes no string. */
+  copyTarget(row: number, into: Uint8Array): number {
+    return this.#texts.copy(this.#record(row), TARGET, into);
+  }
+
   /** "" when the monitor has no remedy. */
   remedyTarget(row: number): string {
     return this.#texts.text(this.#record(row), REMEDY_TARGET);

@@ -76,10 +76,12 @@ test("what cannot be met is refused with the limit and how to raise it", () => {
 test("a manifest without monitors needs next to nothing", () => {
   const report = plan(0);
   assert.equal(report.feasible, true);
-  assert.deepEqual(report.pipelines.map(({ slots, workers }) => [slots, workers]), [[64, 1], [4, 1], [
-    16,
-    1,
-  ]]);
+  assert.deepEqual(report.pipelines.map(({ slots, workers }) => [slots, workers]), [
+    [64, 1],
+    [64, 1],
+    [4, 1],
+    [16, 1],
+  ]);
   assert.match(renderPlan(report), /^Plan for 0 monitors\n/);
 });
 

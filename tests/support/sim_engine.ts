@@ -126,7 +126,12 @@ export class Sim {
       ...(options.restored === undefined ? {} : { restored: options.restored }),
       log: SILENT_LOGGER,
       spawn: this.#spawn,
-      settings: { pulse: lane("pulse"), intervention: lane("intervention"), code: lane("code") },
+      settings: {
+        pulse: lane("pulse"),
+        intervention: lane("intervention"),
+        code: lane("code"),
+        hosted: lane("hosted"),
+      },
       probeKinds,
       remedyKinds,
       newIncidentId: (number) =>

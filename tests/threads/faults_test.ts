@@ -61,7 +61,8 @@ function start(monitors: readonly { readonly kind: string; readonly intervalMs: 
     const probe = { kind, target: "", config: {} };
     app.add(simMonitor({ name: `${kind}-${index}`, probe, intervalMs, timeoutMs: 100, codes: {} }));
   }
-  app.start({ pulse: LANE, intervention: { ...LANE, minWorkers: 1 }, code: { ...LANE, minWorkers: 1 } });
+  const few = { ...LANE, minWorkers: 1 };
+  app.start({ pulse: LANE, intervention: few, code: few, hosted: few });
   return { app, log };
 }
 

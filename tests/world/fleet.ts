@@ -30,7 +30,7 @@ export function fleetMonitor(index: number): MonitorSpec {
     probe: {
       kind: "http",
       target: `http://127.${index % 251}.${index % 13}.${1 + index % 250}:8080/health/${index}`,
-      config: { method: "GET", headers: [["Accept", "*/*"]], status: ["2xx"] },
+      config: { method: "GET", headers: [["Accept", "*/*"]], authorization: "", body: "", status: ["2xx"] },
     },
     intervalMs: 10_000 * (1 + index % 6),
     remedy: {

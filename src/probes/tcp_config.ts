@@ -1,0 +1,14 @@
+/** What a monitor of kind `tcp` says, after validation. */
+export interface TcpConfig {
+  readonly host: string;
+  readonly port: number;
+  /** "" = nothing is sent. */
+  readonly send: string;
+  /** Must occur in what the peer sends; "" = nothing is read. */
+  readonly expect: string;
+  /** How characters of `send` and `expect` become bytes; "bytes": U+0000–U+00FF are one byte each. */
+  readonly encoding: "utf8" | "bytes";
+}
+
+/** What many monitors share. */
+export type SharedTcpConfig = Omit<TcpConfig, "host" | "port">;
