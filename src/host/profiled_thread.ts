@@ -104,8 +104,9 @@ export class ProfiledThread {
       endMs,
       dueMs: Math.min(endMs, performance.now() + sliceMs),
       turn: async (last) => {
-        const taken = await takeSlice(slice, last);
-        this.#post(id, { type: "cpu", ...taken });
+        this.#post(id, { type: "cpu", ...await takeSlice(slice, last) });
+        if (last) cpu.close();
+        else slice.cpuAtUs = cpu.cpuUs();
       },
     };
   }
@@ -194,16 +195,11 @@ interface Sampling {
   cpuAtUs: number;
 }
 
-/** The CPU the profiler itself needs at both ends is not counted as the thread's. */
-async function takeSlice(sampling: Sampling, last: boolean) {
-  const { inspector, cpu } = sampling;
-  const cpuUs = cpu.cpuUs() - sampling.cpuAtUs;
+/** The CPU is read first, and again when the slice is posted: what the profiler itself needs is not the thread's. */
+async function takeSlice({ inspector, cpu, cpuAtUs }: Sampling, last: boolean) {
+  const cpuUs = cpu.cpuUs() - cpuAtUs;
   const profile = last ? await inspector.stopCpu() : await inspector.sliceCpu();
-  sampling.cpuAtUs = cpu.cpuUs();
-  if (last) {
-    inspector.close();
-    cpu.close();
-  }
+  if (last) inspector.close();
   return { profile, cpuUs };
 }
 

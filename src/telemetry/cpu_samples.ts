@@ -14,7 +14,7 @@ export const WAITING_FUNCTIONS: readonly string[] = ["epollWait", "epoll_wait", 
 
 /** The profiler's own frames, which are no part of what is measured. */
 const PROFILER_FUNCTIONS: readonly string[] = ["startCPUProfiler", "stopCPUProfiler"];
-const PROFILER_FILE = /(?:^|\/|:)inspector(?:\.[jt]s)?$/;
+const PROFILER_FILE = /(?:^|\/|:)(?:inspector|profiled_thread)(?:\.[jt]s)?$/;
 
 /** Longer than this between two samples, and the thread was idle between, as JavaScriptCore tells it: periods. */
 const IDLE_AFTER_PERIODS = 4;
@@ -68,7 +68,8 @@ function isNoWork({ functionName, url }: CallFrame): boolean {
     PROFILER_FUNCTIONS.includes(functionName) || PROFILER_FILE.test(url);
 }
 
-/** Names are never empty, so that every line of a report says something. */
+/** Functions without a name are told apart by their place: pprof sums up by name. */
 export function frameOf({ functionName, url, lineNumber }: CallFrame): Frame {
-  return { name: functionName || "(anonymous)", file: url, line: lineNumber + 1 };
+  const place = url === "" ? "" : ` ${url.slice(url.lastIndexOf("/") + 1)}:${lineNumber + 1}`;
+  return { name: functionName || `(anonymous${place})`, file: url, line: lineNumber + 1 };
 }

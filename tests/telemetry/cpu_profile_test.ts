@@ -73,6 +73,10 @@ test("time in a function that waits is not work, nor what it calls", () => {
   assert.deepEqual(shown([raw], 2000), { loop: 2000 });
 });
 
+test("functions without a name are told apart by file and line", () => {
+  assert.deepEqual(shown([profile(["(root)", "(root) > "], [[2, 0]])], 1000), { "(anonymous a.ts:2)": 1000 });
+});
+
 test("the profiler does not show itself", () => {
   const paths = ["(root)", "(root) > tick", "(root) > stopCPUProfiler"];
   assert.deepEqual(shown([profile(paths, [[3, 0], [2, 1000]])], 1000), { tick: 1000 });
