@@ -153,7 +153,7 @@ test("a second signal ends it at once", async () => {
   writeFileSync(join(folder.path, "m.yaml"), manifest.replace("60s, timeout", "1s, timeout"));
   await using cpra = new RunningBinary(["--yaml", join(folder.path, "m.yaml"), ...ADDRESS]);
   await eventually(
-    async () => /cpra_busy\{pipeline="pulse"\} 1/.test(await cpra.text("/metrics")) || undefined,
+    async () => /cpra_busy\{pipeline="hosted"\} 1/.test(await cpra.text("/metrics")) || undefined,
     "busy",
   );
   cpra.kill("SIGTERM");

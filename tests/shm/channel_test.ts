@@ -272,3 +272,33 @@ function runAgainstTwin(steps: readonly Step[]): void {
 test("both ends behave as plain arrays do, over 2,000 random histories", () => {
   fc.assert(fc.property(fc.array(STEP, { maxLength: 80 }), runAgainstTwin), { numRuns: 2000 });
 });
+
+test("a worker asleep in the kernel is notified once per sleep, by jobs and by orders, and never while awake", () => {
+  const handle = createChannel({ capacity: 4, textBytes: 8 });
+  let rings = 0;
+  const engine = new EngineEnd(handle, () => void rings++);
+  const worker = new WorkerEnd(handle);
+  const push = () => {
+    engine.tryPush({ row: 1, generation: 1, flags: 0, sentUs: 0, aux0: 0, aux1: 0 });
+    engine.publish();
+  };
+  push();
+  assert.equal(rings, 0, "awake");
+  assert.equal(worker.lieDown(), false, "a job waits");
+  assert.equal(worker.take(emptyJob()), true);
+  assert.equal(worker.lieDown(), true);
+  push();
+  push();
+  assert.equal(rings, 1);
+  worker.rise();
+  while (worker.take(emptyJob()));
+  assert.equal(worker.lieDown(), true);
+  engine.setSlotLimit(7);
+  assert.equal(rings, 2);
+  worker.rise();
+  assert.equal(worker.lieDown(), false, "an order that was not read");
+  assert.equal(worker.slotLimit, 7);
+  assert.equal(worker.lieDown(), true);
+  engine.requestStop();
+  assert.equal(rings, 3);
+});
