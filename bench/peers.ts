@@ -8,6 +8,8 @@ import { type Cell, median, type Report } from "./report.ts";
 import { startTarget, type Target } from "./target.ts";
 
 export interface PeersOptions {
+  /** Of the report. */
+  readonly name: string;
   readonly run: PeerRun;
   /** The median of so many is shown. */
   readonly runs: number;
@@ -15,6 +17,8 @@ export interface PeersOptions {
   readonly slopeSeconds: number;
   /** Parts of names, lower case; undefined: all. */
   readonly only?: readonly string[] | undefined;
+  /** Those that can do thousands of checks a second. */
+  readonly fastOnly: boolean;
   /** Called as figures come in: this takes minutes. */
   readonly progress?: (line: string) => void;
 }
@@ -38,9 +42,10 @@ interface Measured {
 }
 
 export async function benchPeers(options: PeersOptions): Promise<Report> {
-  const { run, runs, only } = options;
-  const wanted = PEERS.filter(({ name }) =>
-    only === undefined || only.some((part) => name.toLowerCase().includes(part.toLowerCase()))
+  const { run, runs, only, fastOnly } = options;
+  const wanted = PEERS.filter(({ name, fast }) =>
+    (fast || !fastOnly) &&
+    (only === undefined || only.some((part) => name.toLowerCase().includes(part.toLowerCase())))
   );
   const missing = wanted.filter(({ programs }) =>
     programs.some((program) => findProgram(program) === undefined)
@@ -68,7 +73,7 @@ export async function benchPeers(options: PeersOptions): Promise<Report> {
     measured.push({ peer, scenarios: figures[at] as PeerFigures[][], bytesPerTarget });
   }
   return {
-    name: "peers",
+    name: options.name,
     conditions:
       `${run.targets} http targets every ${run.intervalSeconds} s, timeout ${run.timeoutSeconds} s, ` +
       `one attempt, median of ${runs} run(s) of ${run.seconds} s; each program pinned to one core, targets (${target.made}) to another`,

@@ -84,10 +84,24 @@ function byBehavior<T>(values: readonly T[]): Record<Behavior, T> {
   >;
 }
 
+/** Addresses that can have a fault; setting one for all of them takes time that grows with their number. */
+const MOCK_TARGETS = "100000";
+
 /** Where there is no C compiler: one mock fleet per behaviour. */
 export async function startMockTarget({ core }: { readonly core: number | undefined }): Promise<Target> {
   const fleets = await Promise.all(BEHAVIORS.map(async (behavior) => {
-    const child = pinned([BINARY, "mock", "--port", "0", "--control", "0", "--own", "0"], { core });
+    const child = pinned([
+      BINARY,
+      "mock",
+      "--port",
+      "0",
+      "--control",
+      "0",
+      "--own",
+      "0",
+      "--count",
+      MOCK_TARGETS,
+    ], { core });
     const next = answersOf(child);
     let text = "";
     while (!text.includes("control: ")) text += `${await next()}\n`;

@@ -8,6 +8,7 @@ export const CLOUDPROBER: Peer = {
   name: "Cloudprober",
   programs: ["cloudprober"],
   mode: "new connection, http client of Go, state by its metrics",
+  fast: false,
   slopeCounts: [250, 1000],
   async start(plan) {
     const port = await freePort();

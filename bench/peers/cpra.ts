@@ -9,6 +9,7 @@ export const CPRA: Peer = {
   name: "cpra",
   programs: [BINARY],
   mode: "new connection, alert by log file",
+  fast: true,
   slopeCounts: [2000, 50_000],
   start({ folder, targets, intervalSeconds, timeoutSeconds, core }) {
     const manifest = join(folder, "monitors.jsonl");

@@ -8,6 +8,7 @@ export const GATUS: Peer = {
   name: "Gatus",
   programs: ["gatus"],
   mode: "http client of Go, state by its API",
+  fast: false,
   slopeCounts: [20, 60],
   async start(plan) {
     const port = await freePort();

@@ -8,6 +8,7 @@ export const HAPROXY: Peer = {
   name: "HAProxy",
   programs: ["haproxy"],
   mode: "new connection, one thread, server state on stderr",
+  fast: true,
   slopeCounts: [1000, 5000],
   start(plan) {
     const config = join(plan.folder, "haproxy.cfg");

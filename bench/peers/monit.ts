@@ -8,6 +8,7 @@ export const MONIT: Peer = {
   name: "Monit",
   programs: ["monit"],
   mode: "new connection, serial, log file",
+  fast: true,
   slopeCounts: [1000, 5000],
   start(plan) {
     const config = join(plan.folder, "monitrc");

@@ -10,6 +10,7 @@ export const NAGIOS: Peer = {
   name: "Nagios 4 + check_http",
   programs: ["nagios4", PLUGIN],
   mode: "new connection and new process, log file",
+  fast: false,
   slopeCounts: [250, 1000],
   start(plan) {
     const { folder } = plan;

@@ -31,6 +31,8 @@ export interface Peer {
   readonly programs: readonly string[];
   /** How it checks: connection mode, and what a reader should know. */
   readonly mode: string;
+  /** Can do thousands of checks a second on one core: the larger fleet is for those. */
+  readonly fast: boolean;
   /** Two fleet sizes between which its memory per target shows. */
   readonly slopeCounts: readonly [number, number];
   /** Settles when its processes are started, not when they are ready. */

@@ -8,6 +8,7 @@ export const PROMETHEUS: Peer = {
   name: "blackbox_exporter + Prometheus",
   programs: ["prometheus", "prometheus-blackbox-exporter"],
   mode: "new connection, alert rule evaluated every interval",
+  fast: false,
   slopeCounts: [250, 1000],
   async start(plan) {
     const { folder, core } = plan;

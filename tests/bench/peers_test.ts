@@ -65,7 +65,9 @@ test("phased names are those that cpra checks in that part of the interval", () 
 
 test("a peer that is installed is measured, one that is not is named", async () => {
   const { tables, remarks = [] } = await benchPeers({
-    run: { targets: 10, intervalSeconds: 1, timeoutSeconds: 1, warmUpSeconds: 0, seconds: 1 },
+    run: { targets: 10, intervalSeconds: 1, timeoutSeconds: 1, warmUpSeconds: 0, seconds: 0.5 },
+    name: "peers",
+    fastOnly: false,
     runs: 1,
     slopeSeconds: 0,
     only: ["haproxy", "gatus"],
@@ -80,5 +82,5 @@ test("a peer that is installed is measured, one that is not is named", async () 
   const healthy = tables[0]?.rows.find(([name]) => name === "HAProxy") ?? [];
   assert.ok((healthy[3] as number) > 0, `checks/s: ${healthy[3]}`);
   const times = tables.at(-1)?.rows.find(([name]) => name === "HAProxy") ?? [];
-  assert.ok(Number.isFinite(times[4]), "the deaths were seen");
+  assert.ok(Number.isFinite(times[3]), "most of the deaths were seen");
 });
