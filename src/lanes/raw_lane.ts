@@ -11,6 +11,7 @@ import { emptyJob, emptyResult, type ResultReport } from "../shm/records.ts";
 import { EngineWake } from "../shm/wake.ts";
 import { WorkerEnd } from "../shm/worker_end.ts";
 import type { Policy } from "../world/policy.ts";
+import { createControlCheck } from "./thread_control.ts";
 import { bootWorker, encodeBounded, type LaneContext, type WorkerScope } from "./worker.ts";
 
 /** What the lane needs of an engine; net/raw has it. */
@@ -60,7 +61,12 @@ export function startRawWorker(
     ready: ({ boot, offsetMs, context }) => {
       const wake = new EngineWake(boot.engineWake);
       const end = new WorkerEnd(boot.channel);
-      const lane = new RawLane({ end, offsetMs, wakeEngine: () => wake.wake() });
+      const lane = new RawLane({
+        end,
+        offsetMs,
+        wakeEngine: () => wake.wake(),
+        checkControl: createControlCheck(boot.profile),
+      });
       const engine = createEngine({
         slots: boot.channel.capacity,
         wakeFd: boot.wakeFd as number,
@@ -87,6 +93,8 @@ export interface RawLaneOptions {
   /** What to add to this thread's monotonic ms to get the engine's. */
   readonly offsetMs: number;
   readonly wakeEngine: () => void;
+  /** Looks for what this thread is asked beside its jobs (thread_control.ts); a promise must be awaited. */
+  readonly checkControl: () => Promise<void> | undefined;
 }
 
 export class RawLane {
@@ -106,9 +114,9 @@ export class RawLane {
     this.#lateUs = new Uint32Array(options.end.capacity);
   }
 
-  /** Returns when the lane was asked to stop and its last check has ended. */
-  run(engine: RawEngine): void {
-    const { end, wakeEngine } = this.#options;
+  /** Settles when the lane was asked to stop and its last check has ended. */
+  async run(engine: RawEngine): Promise<void> {
+    const { end, wakeEngine, checkControl } = this.#options;
     end.setPhase("running");
     while (!end.stopRequested) {
       end.beat();
@@ -122,6 +130,8 @@ export class RawLane {
         end.rise();
       } else engine.poll(0);
       this.#wakeIfDone();
+      const asked = checkControl();
+      if (asked !== undefined) await asked;
     }
     end.setPhase("draining");
     while (engine.inFlight > 0) {

@@ -35,6 +35,7 @@ export function startLaneWorker(scope: WorkerScope, prepare: (context: LaneConte
   let work: LaneWork | undefined;
   bootWorker(scope, {
     ready: ({ boot, offsetMs, context }) => {
+      serveControl(boot.profile);
       work = prepare(context);
       run({ scope, boot, work, offsetMs });
     },
@@ -63,7 +64,6 @@ export function bootWorker(
     const message = event.data;
     if (message.type === "boot") {
       boot = message;
-      serveControl(boot.profile);
       requestSync();
     } else if (message.type === "sync") {
       const sample = { sentMs: message.workerMs, receivedMs: performance.now(), engineMs: message.engineMs };

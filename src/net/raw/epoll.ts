@@ -39,7 +39,7 @@ export class Epoll {
    * no event of a closed one follows.
    */
   poll(waitMs: number, visit: (number: number, events: number) => void): void {
-    const count = this.#libc.epoll_wait(this.#fd, this.#events.pointer, EVENTS_MOST, waitMs);
+    const count = waitForEvents(this.#libc, { epoll: this.#fd, into: this.#events, waitMs });
     if (count < 0) {
       const errno = this.#libc.errno();
       // A signal, Bun's collector among them: as if nothing had come.
@@ -56,4 +56,12 @@ export class Epoll {
   close(): void {
     this.#libc.close(this.#fd);
   }
+}
+
+/** Of its own, by this name: profiles take its time for idle (telemetry/cpu_samples.ts). */
+function waitForEvents(
+  libc: Libc,
+  wait: { readonly epoll: number; readonly into: Memory; readonly waitMs: number },
+): number {
+  return libc.epoll_wait(wait.epoll, wait.into.pointer, EVENTS_MOST, wait.waitMs);
 }
