@@ -5,6 +5,7 @@ import { type App, createApp } from "../app.ts";
 import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { formatDuration } from "../base/duration.ts";
 import { createLogger, type Logger } from "../base/log.ts";
+import { collectGarbage } from "../host/collect.ts";
 import { createDescriptorSink, type DescriptorSink, LOG_BYTES_WAITING } from "../host/descriptor_sink.ts";
 import { JournalLockedError } from "../journal/link.ts";
 import { NO_RAW_ENGINE, openWakes } from "../host/eventfd.ts";
@@ -129,6 +130,7 @@ class Run {
       this.#fleet.add(monitor);
       this.#started?.app.add(monitor);
     });
+    collectGarbage();
     for (const line of renderProblems(result)) this.#log[result.ok ? "warn" : "error"](line);
     if (!result.ok) return false;
     if (result.maintenance.length > 0) {

@@ -58,7 +58,7 @@ export interface LoadOptions {
   readonly loaders?: LoaderThreads;
   /** Takes the monitors that loader threads read, the first `count` of each block, in order with those of the sink. */
   readonly onRows?: (rows: MonitorRows, count: number) => void;
-  /** After each piece of 256 KiB to 2 MiB. */
+  /** After each piece of 256 to 512 KiB. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 

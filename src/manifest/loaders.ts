@@ -1,6 +1,6 @@
 /**
  * The loader threads as the engine's thread sees them: started for the first large file, ended with the load. A list is
- * cut at every 2 MiB; each thread has at most two ranges before it, and answers are handed on in the order of the file, so
+ * cut at every 512 KiB; each thread has at most two ranges before it, and answers are handed on in the order of the file, so
  * what is held is a few blocks, whatever the size of the file.
  */
 import type { MonitorSpec } from "../model/monitor.ts";
@@ -23,7 +23,7 @@ export interface LoaderThreads {
   make(): LoaderWorker;
   /** Lists of fewer bytes are read in this thread; default 4 MiB. */
   readonly bytesMin?: number;
-  /** Of a range; default 2 MiB. */
+  /** Of a range; default 512 KiB. */
   readonly blockBytes?: number;
 }
 
@@ -37,7 +37,7 @@ export interface LoadedBlock {
 }
 
 const BYTES_MIN = 4 * 1024 * 1024;
-const BLOCK_BYTES = 2 * 1024 * 1024;
+const BLOCK_BYTES = 512 * 1024;
 /** Ranges before a thread: the one it works on, and the next. */
 const JOBS_PER_THREAD = 2;
 
