@@ -70,6 +70,7 @@ export class JournalThread {
       if (error instanceof StateLockedError) {
         return this.#options.post({ type: "locked", error: error.message });
       }
+      if (this.#makeRoom(error)) return this.start();
       return this.#fail(error);
     }
     this.#pruneTimer = setTimeout(() => this.#prune(), PRUNE_EVERY_MS);
@@ -167,6 +168,7 @@ export class JournalThread {
       this.#failing = false;
       return true;
     } catch (error) {
+      if (this.#makeRoom(error)) return this.#reopen();
       this.#fail(error);
       return false;
     }
@@ -181,9 +183,9 @@ export class JournalThread {
       this.#quarantine(error);
       this.#store = new Store(this.#folder.journal, Date.now());
     }
-    this.#ballast.ensure(this.#folder.path);
     if (this.#opened) return;
     const restored = this.#store.restore();
+    this.#ballast.ensure(this.#folder.path);
     this.#opened = true;
     this.#options.post({ type: "opened", restored, late: this.#failing });
   }
