@@ -114,6 +114,18 @@ test("a journal that is replaced while running gets what stands", async () => {
   assert.equal(sent.at(-1)?.type, "replace");
 });
 
+test("a journal that gives something up gets what stands", async () => {
+  const { commit, tell, acted, sent, state } = await opened();
+  commit("a");
+  commit("b");
+  tell({ type: "dropped", number: 1, error: "constraint failed" });
+  assert.deepEqual(acted, ["a", "b"]);
+  tell({ type: "committed", number: 2, us: 1 });
+  assert.deepEqual(sent.at(-1), { type: "replace", number: 3, standing: STANDING });
+  tell({ type: "committed", number: 3, us: 1 });
+  assert.equal(state.healthy, true);
+});
+
 test("a journal that cannot be opened does not keep cpra from starting; what it holds comes late", async () => {
   const { link, commit, tell, acted, late, sent, use, state } = start();
   const open = link.open();

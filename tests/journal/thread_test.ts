@@ -119,6 +119,23 @@ test("a directory that cannot be made is said, tried again, and used once it can
   await journal.close();
 });
 
+test("a batch that can never be stored is given up after some tries, and what follows is stored", async () => {
+  using folder = tempFolder();
+  const journal = start(folder.path);
+  await journal.wait("opened");
+  const broken = { ...decision(1), incident: null } as unknown as JournalRecord;
+  journal.take({ type: "commit", number: 1, urgent: true, records: [broken] });
+  assert.equal((await journal.wait("dropped")).number, 1);
+  await journal.wait("committed");
+  journal.take({ type: "commit", number: 2, urgent: true, records: [decision(2)] });
+  await eventually(
+    () => journal.said.some((each) => each.type === "committed" && each.number === 2) || undefined,
+    "2",
+  );
+  await journal.close();
+  assert.deepEqual((await reopened(folder.path)).alerts.map(({ id }) => id), [2]);
+});
+
 const root = process.getuid?.() === 0;
 const skip = root ? undefined : "mounting a small disk needs root";
 
