@@ -8,7 +8,7 @@ import process from "node:process";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 /** Tests that drive other programs: their result does not depend on the runtime that drives them. */
-const ONLY_DENO = ["binary", "tools", "tidy_test"];
+const ONLY_DENO = ["binary", "faults", "tools", "tidy_test"];
 
 interface Count {
   passed: number;

@@ -195,6 +195,8 @@ export class JournalLink {
         this.#goDirect("it was damaged");
         this.#missed = true;
         return;
+      case "dropped":
+        return this.#dropped(message.number, message.error);
       case "note":
         return log.warn(message.message);
       case "closed":
@@ -202,17 +204,26 @@ export class JournalLink {
     }
   }
 
-  #committed(number: number, us: number): void {
-    this.#options.observe.commit(us);
-    let done = 0;
-    for (const batch of this.#waiting) {
-      if (batch.number > number) break;
-      done++;
+  #dropped(number: number, error: string): void {
+    this.#goDirect(`it cannot store what it is given: ${error}`);
+    this.#missed = true;
+    this.#takeOff(number);
+  }
+
+  /** Everything up to this number has left. */
+  #takeOff(number: number): void {
+    const left = this.#waiting.findIndex((batch) => batch.number > number);
+    const gone = this.#waiting.splice(0, left < 0 ? this.#waiting.length : left);
+    for (const batch of gone) {
       this.#recordsWaiting -= batch.records;
       acknowledgeOnce(batch);
     }
-    this.#waiting = this.#waiting.slice(done);
-    if (done > 0) this.#options.wake();
+    if (gone.length > 0) this.#options.wake();
+  }
+
+  #committed(number: number, us: number): void {
+    this.#options.observe.commit(us);
+    this.#takeOff(number);
     if (this.#waiting.length > 0) return;
     if (this.#missed) return this.#sendStanding();
     if (!this.#direct) return;

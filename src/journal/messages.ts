@@ -27,5 +27,7 @@ export type FromJournal =
   | { readonly type: "failing"; readonly error: string }
   /** The file was damaged and lies aside; a new one holds nothing. Asks for a replacement unless it comes before `opened`. */
   | { readonly type: "damaged"; readonly file: string; readonly error: string; readonly salvaged: boolean }
+  /** Everything up to this number was given up: it cannot be stored, whatever the reason. Asks for a replacement. */
+  | { readonly type: "dropped"; readonly number: number; readonly error: string }
   | { readonly type: "note"; readonly message: string }
   | { readonly type: "closed" };

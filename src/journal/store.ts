@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { JournalRecord, Restored, Standing } from "../model/journal_record.ts";
 import { readStanding } from "./reader.ts";
 import { migrate } from "./schema.ts";
+import { sqliteFault } from "./sqlite_fault.ts";
 import { Writer } from "./writer.ts";
 
 export interface RetentionLimits {
@@ -56,15 +57,26 @@ export class Store {
 
   /** Counts the boot, and returns what stands. */
   restore(): Restored {
-    this.#db.exec(
-      "INSERT INTO meta VALUES ('boots', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
-    );
+    const counted = this.#countBoot();
     const number = (sql: string) => Number(this.#db.prepare(sql).get()?.["n"] ?? 0);
     return {
       ...this.standing(),
-      boot: number("SELECT value AS n FROM meta WHERE key = 'boots'"),
+      boot: number("SELECT value AS n FROM meta WHERE key = 'boots'") + (counted ? 0 : 1),
       lastAlertId: number("SELECT max(id) AS n FROM alerts"),
     };
+  }
+
+  /** False when the disk is full: what stands can be read all the same. */
+  #countBoot(): boolean {
+    try {
+      this.#db.exec(
+        "INSERT INTO meta VALUES ('boots', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
+      );
+      return true;
+    } catch (error) {
+      if (sqliteFault(error) !== "full") throw error;
+      return false;
+    }
   }
 
   standing(): Standing {

@@ -20,6 +20,8 @@ export interface JournalScope {
 /** Longest wait of what nothing waits for, so that it shares a commit. */
 const GROUP_MS = 10;
 const RETRY_MS = 1000;
+/** A batch that fails this often for no reason that passes would stand in the way for ever. */
+const TRIES_MAX = 5;
 const PRUNE_EVERY_MS = 60_000;
 const PRUNE_PAUSE_MS = 50;
 
@@ -48,6 +50,7 @@ export class JournalThread {
   #store: Store | undefined;
   #waiting: Work[] = [];
   #failing = false;
+  #tries = 0;
   #opened = false;
   #closing = false;
   #flushSoon = false;
@@ -70,6 +73,7 @@ export class JournalThread {
       if (error instanceof StateLockedError) {
         return this.#options.post({ type: "locked", error: error.message });
       }
+      if (this.#makeRoom(error)) return this.start();
       return this.#fail(error);
     }
     this.#pruneTimer = setTimeout(() => this.#prune(), PRUNE_EVERY_MS);
@@ -119,13 +123,23 @@ export class JournalThread {
       } catch (error) {
         if (!this.#makeRoom(error)) {
           this.#fail(error);
+          if (sqliteFault(error) === "other") this.#giveUpSometimes(error);
           return false;
         }
         continue;
       }
+      this.#tries = 0;
       this.#waiting = this.#waiting.slice(work.length);
     }
     return true;
+  }
+
+  #giveUpSometimes(error: unknown): void {
+    const number = this.#waiting.at(-1)?.number;
+    if (++this.#tries < TRIES_MAX || number === undefined) return;
+    this.#tries = 0;
+    this.#waiting = [];
+    this.#options.post({ type: "dropped", number, error: textOf(error) });
   }
 
   /** Gives up the ballast when the disk is full; true when it is worth trying again at once. */
@@ -167,6 +181,7 @@ export class JournalThread {
       this.#failing = false;
       return true;
     } catch (error) {
+      if (this.#makeRoom(error)) return this.#reopen();
       this.#fail(error);
       return false;
     }
@@ -181,9 +196,9 @@ export class JournalThread {
       this.#quarantine(error);
       this.#store = new Store(this.#folder.journal, Date.now());
     }
-    this.#ballast.ensure(this.#folder.path);
     if (this.#opened) return;
     const restored = this.#store.restore();
+    this.#ballast.ensure(this.#folder.path);
     this.#opened = true;
     this.#options.post({ type: "opened", restored, late: this.#failing });
   }

@@ -112,10 +112,6 @@ export class SimJournal {
     return this.#waiting.length === 0;
   }
 
-  get keys(): string[] {
-    return this.messages.map(({ key }) => key);
-  }
-
   /** For one process; a later process gets another one. */
   port(): JournalPort {
     return {
