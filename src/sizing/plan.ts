@@ -75,6 +75,12 @@ const SHRINK_COOLDOWN_MS = 30_000;
 /** Shrink only when this share of what there is suffices. */
 const SHRINK_BELOW = 0.8;
 const THREAD_WAIT_SHARE = 0.1;
+/**
+ * A measured wait grows the slots to this many, or this many times what the formula needs: enough for targets that hang
+ * until they show in the mean, too few to drown a machine whose processors others keep busy.
+ */
+const STARVING_SLOTS = 256;
+const STARVING_FACTOR = 4;
 /** Share of a thread's time beyond which more slots help nothing. */
 const MAX_THREAD_LOAD = 0.8;
 /** CPU time per job is only known as a mean; it is taken as exponential. */
@@ -91,11 +97,10 @@ export function decide(input: SizingInput, previous: SizingState | undefined, no
 
   const slotNeed = needOfSlots(input, traffic);
   const starving = serviceIs === "measured" && starves(input, previous);
+  const neededSlots = slotNeed.feasible ? slotNeed.servers : Infinity;
+  const mostStarving = Math.max(STARVING_SLOTS, STARVING_FACTOR * neededSlots);
   const wantedSlots = clamp(
-    Math.max(
-      slotNeed.feasible ? slotNeed.servers : Infinity,
-      starving ? 2 * (previous?.slots.value ?? 0) : 0,
-    ),
+    Math.max(neededSlots, starving ? Math.min(2 * (previous?.slots.value ?? 0), mostStarving) : 0),
     limits.minSlots,
     limits.maxSlots,
   );
