@@ -88,7 +88,8 @@ test("generate, validate and plan agree on a generated manifest", () => {
   assert.equal(runBinary(["validate", file]).code, 0);
   const plan = runBinary(["plan", file]);
   assert.equal(plan.code, 0, plan.err);
-  assert.match(plan.out, /^pulse +100 /m);
+  assert.match(plan.out, /^pulse +90 /m);
+  assert.match(plan.out, /^hosted +10 /m);
 });
 
 test("plan refuses what cannot be met and says which limit", () => {

@@ -78,9 +78,9 @@ test("a manifest without monitors needs next to nothing", () => {
   assert.equal(report.feasible, true);
   assert.deepEqual(report.pipelines.map(({ slots, workers }) => [slots, workers]), [
     [64, 1],
-    [64, 1],
     [4, 1],
     [16, 1],
+    [64, 1],
   ]);
   assert.match(renderPlan(report), /^Plan for 0 monitors\n/);
 });
