@@ -242,7 +242,8 @@ export class SimWorker implements WorkerThread {
       const payload = job.textBytes > 0
         ? JSON.parse(new TextDecoder().decode(end.jobText(job.slot, job.textBytes).slice()))
         : undefined;
-      const monitor = this.#world.name(job.row);
+      // An alert of a monitor that left the manifest has no row in the world.
+      const monitor = job.row < this.#world.count ? this.#world.name(job.row) : "";
       const ending = this.#behave({ lane: this.lane, row: job.row, monitor, atMs: nowMs, payload });
       if (ending.never === true) {
         this.hung = true;
