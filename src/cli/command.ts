@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly lenient?: true | undefined;
   readonly allowMissing?: true | undefined;
   readonly durationMs?: number | undefined;
+  /** Folder of the compiled manifest. */
+  readonly state?: string | undefined;
 }
 
 export interface ValidateOptions {
@@ -167,6 +169,10 @@ function addRun(program: Command, { verbs, set }: Context): void {
     .addOption(new Option("--lenient", "leave bad monitors out and name them").conflicts("strict"))
     .option("--allow-missing", "start without monitors when a manifest does not exist")
     .option("--duration <time>", "stop by itself after this time", parseTime)
+    .option(
+      "--state <folder>",
+      "keep the compiled manifest there, for a fast next start (default: nothing is kept)",
+    )
     .allowExcessArguments(false)
     .showSuggestionAfterError()
     .action(({ duration, ...options }, command) =>
