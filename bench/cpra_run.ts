@@ -29,6 +29,7 @@ export interface CpraOptions {
   readonly manifest: string;
   /** Further settings, as a file of `--config`. */
   readonly config?: string;
+  /** Further flags; default: state in memory. */
   readonly args?: readonly string[];
   readonly core?: number | undefined;
   /** For loading, ms. */
@@ -38,9 +39,10 @@ export interface CpraOptions {
 const TICK_US = 10_000;
 
 export async function startCpra(options: CpraOptions): Promise<RunningCpra> {
-  const { manifest, config, args = [], core = CLIENT_CORE, startLimitMs = 60_000 } = options;
+  const { manifest, config, args = ["--state", "memory"], core = CLIENT_CORE, startLimitMs = 60_000 } =
+    options;
   let log = "";
-  const command = [BINARY, "--yaml", manifest, "--pprof.addr", "localhost:0", "--state", "memory", ...args];
+  const command = [BINARY, "--yaml", manifest, "--pprof.addr", "localhost:0", ...args];
   if (config !== undefined) command.push("--config", config);
   const beganMs = performance.now();
   const child = pinned(command, { core, log: (text) => log += text });

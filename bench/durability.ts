@@ -9,7 +9,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { startWebhookSink } from "../mock-servers/sink_webhook.ts";
 import { startTargets } from "../mock-servers/targets.ts";
-import { sleep, startCpra, sumOf } from "./fleet_run.ts";
+import { sleep } from "./child.ts";
+import { startCpra } from "./cpra_run.ts";
+import { sumOf } from "./metrics.ts";
 
 const MONITORS = 300;
 const FLAPPING = 20;
@@ -53,7 +55,7 @@ try {
 
 async function measure(state: string, path: string): Promise<void> {
   const where = state === "memory" ? state : path;
-  await using cpra = await startCpra(["--yaml", manifest, "--state", where]);
+  await using cpra = await startCpra({ manifest, args: ["--state", where] });
   await sleep(3000);
   const before = await cpra.metrics();
   const flap = async () => {

@@ -162,7 +162,7 @@ function addRun(program: Command, { verbs, set }: Context): void {
     .option("--listen <address>", "a further address for metrics, API and page")
     .option(
       "--state <dir>",
-      "directory for incidents, undelivered alerts and the like; memory: none (default: $STATE_DIRECTORY, else ./cpra-state)",
+      "directory for incidents, undelivered alerts and the compiled manifest; memory: none (default: $STATE_DIRECTORY, else ./cpra-state, without the compiled manifest)",
     )
     .addOption(new Option("--log-format <format>", "form of the log (default: text)").choices(LOG_FORMATS))
     .addOption(

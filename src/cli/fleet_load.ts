@@ -3,7 +3,7 @@
  * demo and `cpra plan`. Checks follow from the intervals. Repairs and alerts follow from an assumption, stated here:
  * one monitor in a hundred changes its state within five minutes.
  */
-import type { Lane } from "../lanes/lane.ts";
+import { type Lane, LANES } from "../lanes/lane.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
 import { type MonitorRows, ROW, ROW_WORDS } from "../model/monitor_rows.ts";
 import type { Registries } from "../model/plugin.ts";
@@ -24,6 +24,9 @@ export interface FleetLoad {
   add(spec: MonitorSpec): void;
   /** As add(), for the enabled ones of the first `count` rows. */
   addRows(rows: MonitorRows, count: number): void;
+  /** All of it, as plain JSON, and back. */
+  save(): FleetImage;
+  restore(image: FleetImage): void;
   readonly monitors: number;
   /** Monitors per kind of probe, in order of first appearance. */
   readonly kinds: ReadonlyMap<string, number>;
@@ -31,6 +34,13 @@ export interface FleetLoad {
   readonly descriptorsPerCheck: number;
   /** `raw`: checks that can run on the raw engine do; otherwise all of them are the pulse lane's. */
   priors(settings: Settings, raw: boolean): Readonly<Record<Lane, Prior>>;
+}
+
+export interface FleetImage {
+  readonly monitors: number;
+  readonly kinds: readonly (readonly [kind: string, monitors: number])[];
+  readonly descriptorsPerCheck: number;
+  readonly sums: Readonly<Record<Lane, Readonly<Sum>>>;
 }
 
 /** Sums that give a mean per job: rate-weighted, jobs/s in `rate`. */
@@ -83,6 +93,13 @@ export function createFleetLoad(registries: Registries): FleetLoad {
       return descriptorsPerCheck;
     },
     add: (spec) => addTimes(spec, 1),
+    save: () => ({ monitors, kinds: [...kinds], descriptorsPerCheck, sums }),
+    restore(image) {
+      monitors = image.monitors;
+      descriptorsPerCheck = image.descriptorsPerCheck;
+      for (const [kind, count] of image.kinds) kinds.set(kind, count);
+      for (const lane of LANES) Object.assign(sums[lane], image.sums[lane]);
+    },
     addRows(rows, count) {
       const times = new Uint32Array(rows.specs.length);
       for (let base = ROW.spec; base < count * ROW_WORDS; base += ROW_WORDS) {

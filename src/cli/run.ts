@@ -10,7 +10,7 @@ import { createDescriptorSink, type DescriptorSink, LOG_BYTES_WAITING } from "..
 import { JournalLockedError } from "../journal/link.ts";
 import { NO_RAW_ENGINE, openWakes } from "../host/eventfd.ts";
 import { LANES } from "../lanes/lane.ts";
-import { streamManifests } from "../manifest/load.ts";
+import { type LoadResult, streamManifests } from "../manifest/load.ts";
 import { renderProblems } from "../manifest/problem.ts";
 import { resolveSettings, type Settings, type SettingsLayer } from "../manifest/settings.ts";
 import { loadSettingsFile } from "../manifest/load_settings.ts";
@@ -29,10 +29,12 @@ import {
   slotsByDescriptors,
   thisMachine,
 } from "./lane_settings.ts";
+import type { CacheRequest } from "./cache_key.ts";
+import { type CachedManifest, createManifestCache, type Loaded } from "./manifest_cache.ts";
 import { loaderThreads } from "./loader_threads.ts";
 import type { ProgramContext } from "./program_context.ts";
 import { logShutdown } from "./shutdown_report.ts";
-import { stateFolder } from "./state_option.ts";
+import { IN_MEMORY, stateFolder } from "./state_option.ts";
 import { aborted, stopSignal } from "./signals.ts";
 
 const STANDARD_ERROR = 2;
@@ -100,37 +102,94 @@ class Run {
 
   /** False when the manifest cannot be used; everything that is wrong with it has been said. */
   async #load(): Promise<boolean> {
-    const { yaml, config, strict, lenient, allowMissing } = this.#options;
+    const { yaml, config, state, strict, lenient, allowMissing } = this.#options;
     if (yaml.length === 0) throw new StartError("Cannot start: no manifest was given; use --yaml FILE", 2);
     const fromFile = config === undefined ? {} : await this.#readConfig(config);
+    const layers = (settings: SettingsLayer) => [settings, fromFile, this.#flags()];
     const startedMs = SYSTEM_CLOCK.monoMs();
+    const flags = { strict: strict === true, lenient: lenient === true, allowMissing: allowMissing === true };
+    const request: CacheRequest = { sources: yaml, env: process.env, flags };
+    // Only where the user named the place: the compiled manifest is large and holds resolved secrets.
+    const cache = state === undefined || state === IN_MEMORY ? undefined : createManifestCache(state);
+    const cached = await cache?.find(request);
+    if (typeof cached === "string") this.#log.info("The compiled manifest is made anew", { because: cached });
+    else if (cached !== undefined && await this.#adopt(cached, layers)) {
+      return this.#sayLoaded(cached.result, { startedMs, from: "compiled manifest" });
+    }
+    const keep = await cache?.begin(request);
+    const result = await this.#read(request, { layers, startedMs });
+    collectGarbage();
+    if (!this.#sayLoaded(result, { startedMs, from: "manifest" })) return false;
+    if (keep !== undefined) await this.#keep(keep, result);
+    return true;
+  }
+
+  /** False when the compiled manifest does not fit after all. */
+  async #adopt(
+    cached: CachedManifest,
+    layers: (settings: SettingsLayer) => SettingsLayer[],
+  ): Promise<boolean> {
+    try {
+      await this.#prepare(layers(cached.result.settings));
+      if (this.#started === undefined || !cached.fill(this.#started.app.world)) return false;
+      this.#fleet.restore(cached.fleet);
+      collectGarbage();
+      return true;
+    } finally {
+      cached.close();
+    }
+  }
+
+  #read(
+    { sources, env, flags }: CacheRequest,
+    { layers, startedMs }: {
+      readonly layers: (settings: SettingsLayer) => SettingsLayer[];
+      readonly startedMs: number;
+    },
+  ): Promise<LoadResult> {
     let saidAtMs = startedMs;
-    const result = await streamManifests(yaml, {
+    return streamManifests(sources, {
       registries: this.#context.registries,
-      env: process.env,
-      strict: strict === true,
-      lenient: lenient === true,
-      allowMissing: allowMissing === true,
+      env,
+      ...flags,
       loaders: loaderThreads(this.#context),
       onRows: (rows, count) => {
         this.#fleet.addRows(rows, count);
         this.#started?.app.addRows(rows, count);
       },
-      onSettings: (settings) => this.#prepare([settings, fromFile, this.#flags()]),
+      onSettings: async (settings) => {
+        if (this.#started === undefined) await this.#prepare(layers(settings));
+      },
       onProgress: ({ monitors }) => {
         const nowMs = SYSTEM_CLOCK.monoMs();
         if (nowMs - saidAtMs < PROGRESS_EVERY_MS) return;
         saidAtMs = nowMs;
-        this.#log.info(
-          `Loading: ${grouped(monitors)} monitors in ${formatDuration(Math.round(nowMs - startedMs))}`,
-        );
+        const took = formatDuration(Math.round(nowMs - startedMs));
+        this.#log.info(`Loading: ${grouped(monitors)} monitors in ${took}`);
       },
     }, (monitor) => {
       if (!monitor.enabled) return;
       this.#fleet.add(monitor);
       this.#started?.app.add(monitor);
     });
-    collectGarbage();
+  }
+
+  async #keep(keep: (loaded: Loaded) => Promise<boolean>, result: LoadResult): Promise<void> {
+    if (this.#started === undefined) return;
+    try {
+      const kept = await keep({ result, fleet: this.#fleet.save(), world: this.#started.app.world });
+      if (!kept) {
+        this.#log.info("The compiled manifest is not kept: the manifest is piped, or was just changed");
+      }
+    } catch (error) {
+      this.#log.warn("Cannot keep the compiled manifest", { error: (error as Error).message });
+    }
+  }
+
+  #sayLoaded(
+    result: LoadResult,
+    { startedMs, from }: { readonly startedMs: number; readonly from: string },
+  ): boolean {
     for (const line of renderProblems(result)) this.#log[result.ok ? "warn" : "error"](line);
     if (!result.ok) return false;
     if (result.maintenance.length > 0) {
@@ -139,7 +198,7 @@ class Run {
       });
     }
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - startedMs));
-    this.#log.info(`Monitor loading completed in ${took}`, { monitors: this.#fleet.monitors });
+    this.#log.info(`Monitor loading completed in ${took}`, { monitors: this.#fleet.monitors, from });
     return true;
   }
 

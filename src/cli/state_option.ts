@@ -1,7 +1,8 @@
 /** Where state is kept: what the user said, else what systemd says, else beside the process. */
 import { resolve } from "node:path";
 
-const IN_MEMORY = "memory";
+/** Instead of a directory: nothing outlives the process. */
+export const IN_MEMORY = "memory";
 const DEFAULT_FOLDER = "cpra-state";
 
 /** Absolute path, or undefined for none. `state`: the setting; null when nobody set it. */

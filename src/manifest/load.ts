@@ -15,6 +15,7 @@ import { FormReaders } from "./form_reader.ts";
 import { InputError, listSource } from "./input.ts";
 import { isMapping } from "./layers.ts";
 import { WHOLE_BYTES_MAX } from "./limits.ts";
+import type { UsedInputs } from "./loader_messages.ts";
 import { Loaders, type LoaderThreads } from "./loaders.ts";
 import { type LoadedFile, readFileRoots } from "./loaded_file.ts";
 import type { MaintenanceWindow } from "./maintenance.ts";
@@ -34,7 +35,7 @@ import { emptySections, type GroupSpec, type RootSections } from "./root.ts";
 import { createSecretReader } from "./secret_file.ts";
 import type { SettingsLayer } from "./settings.ts";
 import { createShapes } from "./shapes.ts";
-import type { Environment } from "./variables.ts";
+import { type Environment, notedEnvironment } from "./variables.ts";
 
 export interface LoadProgress {
   /** Met so far, good or bad, over all files. */
@@ -80,6 +81,8 @@ export interface LoadResult {
   readonly groups: Readonly<Record<string, GroupSpec>>;
   /** Read, in order. */
   readonly files: readonly string[];
+  /** What else went into the monitors and settings, sorted. */
+  readonly used: UsedInputs;
 }
 
 export type MonitorSink = (monitor: MonitorSpec, place: Place) => void;
@@ -121,6 +124,8 @@ class Load {
   readonly #reader: EntryReader;
   readonly #files: LoadedFile[] = [];
   readonly #leftOut: string[] = [];
+  readonly #variables = new Set<string>();
+  readonly #secretFiles = new Set<string>();
   #leftOutCount = 0;
   #monitorCount = 0;
   #metCount = 0;
@@ -142,7 +147,7 @@ class Load {
       problems: this.#problems,
       names: new NameIndex(),
       openReferences: [],
-      env: options.env,
+      env: notedEnvironment(options.env, this.#variables),
       secretReader: createSecretReader(),
       lenient: options.lenient === true,
       inherited: new Map(),
@@ -168,7 +173,10 @@ class Load {
   }
 
   async readMonitors(): Promise<void> {
-    using loaders = new Loaders(this.#options.loaders, this.#files, this.#reader);
+    using loaders = new Loaders(this.#options.loaders, this.#files, {
+      ...this.#reader,
+      env: this.#options.env,
+    });
     for (const [number, file] of this.#files.entries()) {
       await this.#guard(file.input.name, async () => {
         const readers = new FormReaders({
@@ -186,6 +194,8 @@ class Load {
         }
       });
     }
+    for (const name of loaders.used.variables) this.#variables.add(name);
+    for (const path of loaders.used.secretFiles) this.#secretFiles.add(path);
   }
 
   /** A list in this thread; `skip`: so many entries are done with. */
@@ -274,6 +284,10 @@ class Load {
       maintenance: this.#sections.maintenance.map((entry) => entry.window),
       groups: Object.fromEntries(this.#sections.groups),
       files: this.#files.map((file) => file.input.name),
+      used: {
+        variables: [...this.#variables].sort(),
+        secretFiles: [...new Set([...this.#secretFiles, ...this.#reader.secretReader.paths])].sort(),
+      },
     };
   }
 

@@ -51,4 +51,12 @@ export interface LoaderRows {
   readonly words: Uint32Array<ArrayBuffer>;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly count: number;
+  /** Looked up since the answer before: names of variables, full paths of secret files. */
+  readonly used: UsedInputs;
+}
+
+/** What else than the manifest itself went into the monitors. */
+export interface UsedInputs {
+  readonly variables: readonly string[];
+  readonly secretFiles: readonly string[];
 }

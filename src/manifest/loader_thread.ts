@@ -21,6 +21,7 @@ import type {
   LoaderJob,
   LoaderRows,
   ToLoader,
+  UsedInputs,
 } from "./loader_messages.ts";
 import { NameIndex } from "./name_index.ts";
 import { parseText } from "./pieces.ts";
@@ -30,6 +31,7 @@ import type { Layer } from "./scope.ts";
 import { createSecretReader } from "./secret_file.ts";
 import { createShapes } from "./shapes.ts";
 import { type SourceText, wholeText } from "./source_text.ts";
+import { notedEnvironment } from "./variables.ts";
 
 export interface LoaderScope {
   onmessage: ((event: MessageEvent<ToLoader>) => void) | null;
@@ -59,6 +61,8 @@ class Loader {
   readonly #boot: LoaderBoot;
   readonly #reader: EntryReader;
   readonly #rows = new RowsWriter();
+  readonly #variables = new Set<string>();
+  #secretFilesTold = 0;
   readonly #specNumbers = new Map<string, number>();
   readonly #formSpecs = new WeakMap<Form, { readonly spec: number; readonly attributes: string }>();
   #newSpecs: MonitorSpec[] = [];
@@ -80,7 +84,7 @@ class Loader {
       problems: new ProblemList({ strict: false }),
       names: new NameIndex(),
       openReferences: [],
-      env: boot.env,
+      env: notedEnvironment(boot.env, this.#variables),
       secretReader: createSecretReader(),
       lenient: false,
       inherited: new Map(),
@@ -160,7 +164,15 @@ class Loader {
     if (!isClean || problems.errorCount + problems.warningCount > 0) return undefined;
     const newSpecs = this.#newSpecs;
     this.#newSpecs = [];
-    return { newSpecs, count: this.#rows.count, ...this.#rows.take() };
+    return { newSpecs, count: this.#rows.count, used: this.#usedSince(), ...this.#rows.take() };
+  }
+
+  #usedSince(): UsedInputs {
+    const variables = [...this.#variables];
+    this.#variables.clear();
+    const secretFiles = this.#reader.secretReader.paths.slice(this.#secretFilesTold);
+    this.#secretFilesTold += secretFiles.length;
+    return { variables, secretFiles };
   }
 
   #addKnown(form: Form, found: Found, line: number): void {

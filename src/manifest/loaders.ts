@@ -7,7 +7,7 @@ import type { MonitorSpec } from "../model/monitor.ts";
 import type { MonitorRows } from "../model/monitor_rows.ts";
 import type { EntryReader } from "./entry.ts";
 import type { LoadedFile } from "./loaded_file.ts";
-import type { LoaderAnswer, LoaderBoot, LoaderJob, ToLoader } from "./loader_messages.ts";
+import type { LoaderAnswer, LoaderBoot, LoaderJob, ToLoader, UsedInputs } from "./loader_messages.ts";
 import type { ListRange } from "./pieces.ts";
 
 /** The part of a Web Worker that is used. */
@@ -52,6 +52,7 @@ export class Loaders implements Disposable {
   readonly #threads: LoaderThreads | undefined;
   readonly #files: readonly LoadedFile[];
   readonly #reader: EntryReader;
+  readonly #used = { variables: new Set<string>(), secretFiles: new Set<string>() };
   #workers: Thread[] = [];
 
   constructor(threads: LoaderThreads | undefined, files: readonly LoadedFile[], reader: EntryReader) {
@@ -83,7 +84,9 @@ export class Loaders implements Disposable {
         waiting.push(this.#idlest().ask(job));
         from = to;
       }
-      const { range, rows } = await (waiting.shift() as Promise<ThreadAnswer>);
+      const { range, rows, used } = await (waiting.shift() as Promise<ThreadAnswer>);
+      for (const name of used?.variables ?? []) this.#used.variables.add(name);
+      for (const path of used?.secretFiles ?? []) this.#used.secretFiles.add(path);
       if (range === undefined || range.start !== end) {
         // A thread that failed, or an entry above every limit: the rest is read in this thread, which says what it is.
         yield { start: end, end: last, lines: 0, rows: undefined };
@@ -92,6 +95,11 @@ export class Loaders implements Disposable {
       if (range.start < range.end) yield { ...range, rows };
       end = range.end;
     }
+  }
+
+  /** What the threads looked up for the rows that were handed on. */
+  get used(): UsedInputs {
+    return { variables: [...this.#used.variables], secretFiles: [...this.#used.secretFiles] };
   }
 
   [Symbol.dispose](): void {
@@ -130,7 +138,10 @@ function boundsOf(file: LoadedFile, list: ListRange): { readonly first: number; 
   return { first: 0, last: file.input.diskBytes - (file.input.onDisk?.skip ?? 0) };
 }
 
-type ThreadAnswer = Pick<LoaderAnswer, "range"> & { readonly rows: MonitorRows | undefined };
+type ThreadAnswer = Pick<LoaderAnswer, "range"> & {
+  readonly rows: MonitorRows | undefined;
+  readonly used?: UsedInputs;
+};
 
 class Thread {
   readonly #worker: LoaderWorker;
@@ -173,8 +184,8 @@ class Thread {
     this.#open.delete(number);
     if (rows === undefined) return resolve?.({ range, rows });
     this.#specs.push(...rows.newSpecs);
-    const { words, bytes, count } = rows;
-    resolve?.({ range, rows: { specs: this.#specs, words, bytes, count } });
+    const { words, bytes, count, used } = rows;
+    resolve?.({ range, rows: { specs: this.#specs, words, bytes, count }, used });
   }
 
   #post(message: ToLoader): void {

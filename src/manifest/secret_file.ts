@@ -12,19 +12,24 @@ export type SecretResult = { readonly ok: true; readonly text: string } | {
 };
 
 export interface SecretReader {
+  /** Full paths of what was read or tried, in order. */
+  readonly paths: readonly string[];
   /** Relative paths are taken from the folder of the manifest that names them. */
   read(options: { readonly path: string; readonly folder: string }): SecretResult;
 }
 
 export function createSecretReader(): SecretReader {
   const known = new Map<string, SecretResult>();
+  const paths: string[] = [];
   return {
+    paths,
     read({ path, folder }) {
       const full = resolve(folder, path);
       const before = known.get(full);
       if (before !== undefined) return before;
       const result = readSecret(full, path);
       known.set(full, result);
+      paths.push(full);
       return result;
     },
   };

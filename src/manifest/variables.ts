@@ -6,6 +6,16 @@ import type { Path } from "./problem.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The same, noting in `used` the names that were looked up. */
+export function notedEnvironment(env: Environment, used: Set<string>): Environment {
+  return new Proxy(env, {
+    get(target, name) {
+      if (typeof name === "string") used.add(name);
+      return Reflect.get(target, name) as string | undefined;
+    },
+  });
+}
+
 export interface Expanded {
   readonly value: unknown;
   /** Texts that came from variables: never to be shown. */

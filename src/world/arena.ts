@@ -25,7 +25,8 @@ const DIGIT_NINE = 0x39;
 const MAGIC = 0x61_72_65_01;
 const MAGIC_WORD = 0;
 const LIMIT_WORD = 1;
-const HEADER_BYTES = 64;
+/** In front of everything that changes. */
+export const HEADER_BYTES = 64;
 /** Offsets are u32, and 0 means "no text". */
 const MAX_ARENA_BYTES = 0xffff_fff0;
 const MAX_TEMPLATES = 65_536;

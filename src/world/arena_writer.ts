@@ -51,6 +51,20 @@ export class ArenaWriter {
     return this.#end - this.#start + this.#templateCount * 4;
   }
 
+  /** Bytes from the arena's begin that hold something, and templates in them: all that there is to keep of it. */
+  get image(): { readonly bytes: number; readonly templates: number } {
+    return { bytes: this.#end, templates: this.#templateCount };
+  }
+
+  /** The arena was filled with the bytes of an image; this writer, which has written nothing, goes on behind them. */
+  adopt(image: { readonly bytes: number; readonly templates: number }): void {
+    assert(this.#end === this.#start && image.bytes >= this.#start, "an image is adopted by a new arena");
+    assert(image.bytes <= this.#bytes.length && image.templates <= this.#templates.length, "the image fits");
+    this.#end = image.bytes;
+    this.#templateCount = image.templates;
+    for (let template = 0; template < image.templates; template++) this.#indexTemplate(template);
+  }
+
   /** Whether texts of so many UTF-16 units fit, whatever they contain, each with a template of its own. */
   hasRoom(units: number, texts: number): boolean {
     return this.#end + (units * 3 + texts * OVERHEAD_BYTES) * 2 <= this.#bytes.length;
@@ -161,6 +175,24 @@ export class ArenaWriter {
     if (this.#templateCount === this.#templates.length) return -1;
     this.#index[slot] = this.#templateCount + 1;
     return this.#makeTemplate();
+  }
+
+  #indexTemplate(template: number): void {
+    let at = this.#templates[template] as number;
+    let length = 0;
+    let shift = 0;
+    let byte: number;
+    do {
+      byte = this.#bytes[at++] as number;
+      length |= (byte & 0x7f) << shift;
+      shift += 7;
+    } while (byte >= 0x80);
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ (this.#bytes[at + i] as number), 0x01000193);
+    const mask = this.#index.length - 1;
+    let slot = ((hash ^ (hash >>> 15)) >>> 0) & mask;
+    while (this.#index[slot] !== 0) slot = (slot + 1) & mask;
+    this.#index[slot] = template + 1;
   }
 
   #makeTemplate(): number {

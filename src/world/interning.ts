@@ -2,6 +2,7 @@
  * Finds the policy and the channels of a monitor, or makes them: equal values share one entry.
  * Load: a million specs in a row, a few thousand distinct, each a fresh object. Used by the engine thread only.
  */
+import { assert } from "../base/assert.ts";
 import type { Color } from "../model/color.ts";
 import type { ChannelSpec, MonitorSpec } from "../model/monitor.ts";
 import type { CodePolicy, Policy, RemedyPolicy } from "./policy.ts";
@@ -12,6 +13,8 @@ export interface Interner {
   readonly channels: readonly ChannelSpec[];
   /** Index of the spec's policy. */
   policyOf(spec: MonitorSpec): number;
+  /** Takes policies and channels of an image; specs that come later get policies of their own, equal or not. */
+  adopt(known: { readonly policies: readonly Policy[]; readonly channels: readonly ChannelSpec[] }): void;
 }
 
 export function createInterner(): Interner {
@@ -46,6 +49,12 @@ export function createInterner(): Interner {
   return {
     policies,
     channels,
+    adopt(known) {
+      assert(policies.length === 0 && channels.length === 0, "an image is adopted by a new world");
+      policies.push(...known.policies);
+      for (const channel of known.channels) channelOf(channel);
+      assert(channels.length === known.channels.length, "the channels of an image are distinct");
+    },
     policyOf: (spec) => {
       const key = policyKey(spec, tables);
       const known = policyIndex.get(key);

@@ -10,7 +10,7 @@ import { assert } from "../base/assert.ts";
 import { hashText } from "../base/hash.ts";
 import type { ChannelSpec, MonitorSpec } from "../model/monitor.ts";
 import { attributesJson, type MonitorRows, ROW, ROW_WORDS } from "../model/monitor_rows.ts";
-import { ArenaReader, attachArena, createArena } from "./arena.ts";
+import { ArenaReader, attachArena, createArena, HEADER_BYTES } from "./arena.ts";
 import { ArenaWriter } from "./arena_writer.ts";
 import { type AttributeStore, createAttributeStore } from "./attribute_store.ts";
 import { columnLayout, type Columns } from "./columns.ts";
@@ -45,6 +45,16 @@ export function createWorld({ capacity, arenaBytes = defaultArenaBytes(capacity)
 
 export function attachWorld(handle: WorldHandle): WorldView {
   return new WorldView(handle);
+}
+
+/** What `add` wrote, to be kept on disk: the monitors without what happened to them. Plain JSON. */
+export interface WorldImage {
+  readonly count: number;
+  /** Of the whole arena: offsets are only good in one of the same size. */
+  readonly arenaBytes: number;
+  readonly arena: { readonly bytes: number; readonly templates: number };
+  readonly policies: readonly Policy[];
+  readonly channels: readonly ChannelSpec[];
 }
 
 /** Where the three texts of a row stand in its record. */
@@ -230,6 +240,40 @@ export class World extends WorldView {
   /** Policies and channels are those known by then: rows added later need a handle of their own. */
   handle(): WorldHandle {
     return { ...this.#handle, policies: [...this.policies], channels: [...this.channels] };
+  }
+
+  image(): WorldImage {
+    return {
+      count: this.count,
+      arenaBytes: this.#handle.arena.byteLength,
+      arena: this.#writer.image,
+      policies: this.policies,
+      channels: this.channels,
+    };
+  }
+
+  /** The memory that belongs to an image, in a fixed order: to be written to a file, or filled from it before adopt(). */
+  memory({ count, arena }: Pick<WorldImage, "count" | "arena">): readonly Uint8Array[] {
+    const columns = [this.columns.policy, this.columns.attributes, this.columns.text, this.columns.identity];
+    return [
+      ...columns.map(({ buffer, byteOffset }) => new Uint8Array(buffer, byteOffset, count * 4)),
+      new Uint8Array(this.#handle.arena, HEADER_BYTES, arena.bytes - HEADER_BYTES),
+    ];
+  }
+
+  /** Whether an image is one for a world of this size. */
+  canAdopt(image: Pick<WorldImage, "count" | "arenaBytes">): boolean {
+    return image.count <= this.capacity && image.arenaBytes === this.#handle.arena.byteLength;
+  }
+
+  /** Makes the rows of an image known, whose memory() was filled. Only for a world that is empty. */
+  adopt(image: WorldImage): void {
+    assert(this.count === 0 && this.canAdopt(image), "an image is adopted by a new world of its size");
+    this.#writer.adopt(image.arena);
+    this.#interner.adopt(image);
+    this.columns.wheelNext.fill(-1, 0, image.count);
+    this.columns.wheelPrevious.fill(-1, 0, image.count);
+    this.#rowsInUse[0] = image.count;
   }
 
   /** Bytes of text stored, templates and their table included. */
