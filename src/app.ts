@@ -6,20 +6,24 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
 import type { Random } from "./base/prng.ts";
 import { createEngine, type Engine, type LaneSettings } from "./engine/engine.ts";
+import { FleetFacts } from "./engine/fleet_facts.ts";
 import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
 import { type RunLoop, startLoop } from "./engine/run_loop.ts";
 import { createWebWorkerSpawner, type MakeWorker, type WorkerLike } from "./engine/web_worker.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
+import type { MaintenanceWindow } from "./model/maintenance.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
 import type { Registries } from "./model/plugin.ts";
+import type { ProtectionSettings } from "./model/protection.ts";
 import { STATES } from "./model/state.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
 import { createEngineWake, EngineWake } from "./shm/wake.ts";
+import { CANARIES, type Canary } from "./telemetry/metric_table.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { MetricsView } from "./telemetry/metrics_view.ts";
 import type { BuildInfo } from "./telemetry/process_metrics.ts";
-import { createWorld, type World } from "./world/world.ts";
+import { createWorld, type World, WorldFullError } from "./world/world.ts";
 
 export interface AppOptions {
   readonly registries: Registries;
@@ -35,6 +39,8 @@ export interface AppOptions {
   readonly sloMs: number;
   readonly listen: ServerBoot["listen"];
   readonly token?: string | undefined;
+  readonly protection: ProtectionSettings;
+  readonly maintenance?: readonly MaintenanceWindow[];
   /** Every change of a monitor's state, as it happens. */
   readonly observe?: (event: LifeEvent) => void;
 }
@@ -47,11 +53,19 @@ export interface App {
   add(spec: MonitorSpec): void;
   /** Opens the endpoint; the real URLs, in the order of `listen`. Rejects with a message for people. */
   listen(): Promise<readonly string[]>;
-  start(lanes: Readonly<Record<Lane, LaneSettings>>): void;
+  start(lanes: Readonly<Record<Lane, LaneSettings>>, canaries?: readonly AppCanary[]): void;
+  /** The kill switch; also before start(). */
+  freeze(frozen: boolean): void;
   /** SIGUSR1. */
   reopen(): void;
   /** Finishes what is under way within the limits, then ends everything. True when nothing was left undone. */
   stop(limits: { readonly checksMs: number; readonly sendsMs: number }): Promise<boolean>;
+}
+
+/** What is checked to tell our own faults from the fleet's. */
+export interface AppCanary {
+  readonly canary: Canary;
+  readonly spec: MonitorSpec;
 }
 
 const SERVER_STOP_MS = 1000;
@@ -75,6 +89,8 @@ export function createApp(options: AppOptions): App {
     post: (batch) => server.post({ type: "incidents", events: batch }),
   });
   const incidentPrefix = Math.floor(clock.wallMs() / 1000).toString(36);
+  const facts = new FleetFacts(options.maintenance);
+  let frozen = false;
   let engine: Engine | undefined;
   let loop: RunLoop | undefined;
   const view = new MetricsView(metrics.handle());
@@ -91,9 +107,9 @@ export function createApp(options: AppOptions): App {
     get engine() {
       return engine as Engine;
     },
-    add: (spec) => void world.add(spec),
+    add: (spec) => facts.add(world.add(spec), spec),
     listen: () => server.boot(shared()),
-    start(lanes) {
+    start(lanes, canaries = []) {
       for (const name of channelNames()) metrics.addChannel(name);
       engine = createEngine({
         world,
@@ -112,14 +128,25 @@ export function createApp(options: AppOptions): App {
         probeKinds: registries.probes.map((probe) => probe.kind),
         remedyKinds: registries.remedies.map((remedy) => remedy.kind),
         newIncidentId: (number) => `${incidentPrefix}-${number.toString(36)}`,
+        protection: {
+          settings: options.protection,
+          facts,
+          canaries: addCanaries(world, canaries),
+          ...remedyFacts(world, registries),
+        },
         observe: (event) => {
           events.take(event);
           options.observe?.(event);
         },
       });
+      engine.freeze(frozen);
       engine.start();
       server.post({ type: "loaded", shared: shared() });
       loop = startLoop(engine, { wake, afterTick: events.flush });
+    },
+    freeze(now) {
+      frozen = now;
+      engine?.freeze(now);
     },
     reopen: () => engine?.reopen(),
     async stop({ checksMs, sendsMs }) {
@@ -131,6 +158,33 @@ export function createApp(options: AppOptions): App {
       await server.stop();
       return clean;
     },
+  };
+}
+
+/** Row → index of the canary. A world that is full to the last row goes without. */
+function addCanaries(world: World, canaries: readonly AppCanary[]): ReadonlyMap<number, number> {
+  const rows = new Map<number, number>();
+  for (const { canary, spec } of canaries) {
+    try {
+      rows.set(world.addUnlisted(spec), CANARIES.indexOf(canary));
+    } catch (error) {
+      if (!(error instanceof WorldFullError)) throw error;
+    }
+  }
+  return rows;
+}
+
+/** What only the plug-in knows of a row's remedy. */
+function remedyFacts(world: World, { remedies }: Registries) {
+  const policyOf = (row: number) => world.policies[world.columns.policy[row] as number]?.remedy;
+  const remedyOf = (row: number) => remedies.find(({ kind }) => kind === policyOf(row)?.kind);
+  return {
+    targetOf: (row: number) => {
+      const remedy = remedyOf(row);
+      return `${remedy?.kind} ${remedy?.perMonitor ? world.name(row) : world.remedyTarget(row)}`;
+    },
+    describe: (row: number) =>
+      remedyOf(row)?.describe(world.remedyTarget(row), policyOf(row)?.config) ?? "nothing",
   };
 }
 

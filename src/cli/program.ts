@@ -10,6 +10,7 @@ import { VERSION } from "../base/version.ts";
 import { runCommandLine, type Verbs } from "./command.ts";
 import { runDemo } from "./demo.ts";
 import { runGenerate } from "./generate.ts";
+import { defaultFreezeFile, runFreeze, runUnfreeze } from "./freeze.ts";
 import type { Io } from "./io.ts";
 import { thisMachine } from "./lane_settings.ts";
 import { renderKinds } from "./kinds.ts";
@@ -78,6 +79,9 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
       }
     },
     demo: (options) => runDemo(options, context, io),
+    freeze: ({ freezeFile, reason }) =>
+      runFreeze({ file: freezeFile ?? defaultFreezeFile(process.env), reason }, io),
+    unfreeze: ({ freezeFile }) => runUnfreeze(freezeFile ?? defaultFreezeFile(process.env), io),
   };
   return runCommandLine(argv, { version: VERSION, verbs, io });
 }

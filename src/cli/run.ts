@@ -11,13 +11,16 @@ import { streamManifests } from "../manifest/load.ts";
 import { renderProblems } from "../manifest/problem.ts";
 import { resolveSettings, type Settings, type SettingsLayer } from "../manifest/settings.ts";
 import { loadSettingsFile } from "../manifest/load_settings.ts";
+import type { MaintenanceWindow } from "../model/maintenance.ts";
 import { LISTEN_FORMS, parseListenAddress } from "../server/listen_address.ts";
 import type { ServerBoot } from "../server/messages.ts";
 import { WorldFullError } from "../world/world.ts";
 import { VERSION } from "../base/version.ts";
 import { buildInfo } from "./build_info.ts";
 import type { RunOptions } from "./command.ts";
+import { canarySpecs } from "./canaries.ts";
 import { createFleetLoad, type FleetLoad } from "./fleet_load.ts";
+import { defaultFreezeFile, type FreezeWatch, watchFreezeFile } from "./freeze.ts";
 import { laneSettings, RESERVED_DESCRIPTORS, slotsByDescriptors, thisMachine } from "./lane_settings.ts";
 import type { ProgramContext } from "./program_context.ts";
 import { logShutdown } from "./shutdown_report.ts";
@@ -40,6 +43,9 @@ export async function runRun(options: RunOptions, context: ProgramContext): Prom
 interface Started {
   readonly app: App;
   readonly settings: Settings;
+  readonly freezeWatch: FreezeWatch;
+  /** Our own server's URL. */
+  readonly endpoint: string | undefined;
 }
 
 class Run {
@@ -98,7 +104,7 @@ class Run {
       strict: strict === true,
       lenient: lenient === true,
       allowMissing: allowMissing === true,
-      onSettings: (settings) => this.#prepare([settings, fromFile, this.#flags()]),
+      onSettings: (settings, maintenance) => this.#prepare([settings, fromFile, this.#flags()], maintenance),
       onProgress: ({ monitors }) => {
         const nowMs = SYSTEM_CLOCK.monoMs();
         if (nowMs - saidAtMs < PROGRESS_EVERY_MS) return;
@@ -114,11 +120,6 @@ class Run {
     });
     for (const line of renderProblems(result)) this.#log[result.ok ? "warn" : "error"](line);
     if (!result.ok) return false;
-    if (result.maintenance.length > 0) {
-      this.#log.warn("Maintenance windows are read but not applied by this version", {
-        windows: result.maintenance.length,
-      });
-    }
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - startedMs));
     this.#log.info(`Monitor loading completed in ${took}`, { monitors: this.#fleet.monitors });
     return true;
@@ -132,7 +133,10 @@ class Run {
   }
 
   /** Settings are known, monitors are not: the endpoint opens, so that loading can be watched. */
-  async #prepare(layers: readonly SettingsLayer[]): Promise<void> {
+  async #prepare(
+    layers: readonly SettingsLayer[],
+    maintenance: readonly MaintenanceWindow[],
+  ): Promise<void> {
     const { settings, faults } = resolveSettings(layers, { cores: availableParallelism() });
     if (faults.length > 0) throw new StartError(`Cannot start: ${faults.join("; ")}`, 1);
     this.#log = this.#createLog(settings.logLevel, settings.logFormat);
@@ -153,11 +157,20 @@ class Run {
       sloMs: settings.pipelines.pulse.sizingSloMs,
       listen,
       token: settings.token ?? undefined,
+      protection: settings,
+      maintenance,
     });
-    this.#started = { app, settings };
+    const freezeFile = settings.remediation.freezeFile ?? defaultFreezeFile(process.env);
+    const freezeWatch = await watchFreezeFile(freezeFile, {
+      change: app.freeze,
+      trouble: (text) => this.#log.error(text),
+    });
+    if (settings.remediation.dryRun) this.#log.warn("Dry run: repairs are said, never done");
     const urls = await app.listen().catch((error: Error) => {
+      freezeWatch.stop();
       throw new StartError(`Cannot start: ${error.message}`, 1);
     });
+    this.#started = { app, settings, freezeWatch, endpoint: urls[0] };
     for (const [index, url] of urls.entries()) {
       if (listen[index]?.pprof) this.#log.info(`Profiling server listening at ${url}/debug/pprof/`);
       this.#log.info(`Metrics, API and page at ${url}/`);
@@ -178,9 +191,13 @@ class Run {
     return false;
   }
 
-  #startEngine({ app, settings }: Started): void {
+  #startEngine({ app, settings, endpoint }: Started): void {
     const machine = thisMachine();
-    app.start(laneSettings(settings, this.#fleet, machine));
+    const { enabled, canaries } = settings.guard;
+    app.start(
+      laneSettings(settings, this.#fleet, machine),
+      enabled && canaries ? canarySpecs(endpoint, this.#context.registries.probes) : [],
+    );
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - this.#startedMs));
     this.#log.info("Controller started successfully", { after: took });
     this.#log.info(
@@ -199,7 +216,8 @@ class Run {
     }
   }
 
-  async #stop({ app, settings }: Started, cause: string): Promise<number> {
+  async #stop({ app, settings, freezeWatch }: Started, cause: string): Promise<number> {
+    freezeWatch.stop();
     this.#log.info("Stopping: no new checks; what runs may finish", { cause });
     const startedMs = SYSTEM_CLOCK.monoMs();
     const clean = await app.stop({
@@ -216,13 +234,19 @@ class Run {
   }
 
   async #giveUp(exitCode = 1): Promise<number> {
+    this.#started?.freezeWatch.stop();
     await this.#started?.app.stop({ checksMs: 0, sendsMs: 0 });
     return exitCode;
   }
 
   #flags(): SettingsLayer {
-    const { debug, logLevel, logFormat, listen, pprof, pprofAddr } = this.#options;
+    const { debug, logLevel, logFormat, listen, pprof, pprofAddr, dryRun, freezeFile } = this.#options;
+    const remediation = {
+      ...(dryRun === undefined ? {} : { dry_run: dryRun }),
+      ...(freezeFile === undefined ? {} : { freeze_file: freezeFile }),
+    };
     return {
+      remediation,
       ...(debug === undefined ? {} : { debug }),
       ...(logLevel === undefined ? {} : { log_level: logLevel }),
       ...(logFormat === undefined ? {} : { log_format: logFormat }),

@@ -45,6 +45,17 @@ export interface ActsOptions {
   readonly offerAlert: (job: JobRequest, payload: Uint8Array) => Offer;
   /** A remedy of this row ended, before its event is applied. */
   readonly repairEnded: (row: number) => void;
+  readonly guards: RepairGuards;
+}
+
+/** What keeps watch over repairs on their way; see protection.ts. */
+export interface RepairGuards {
+  /** No repair may begin now, not even one that was decided. */
+  readonly frozen: boolean;
+  takeBack(row: number): void;
+  repairBegun(row: number, job: RemedyJob): void;
+  /** It will not run (any more); `line` tells what it did. */
+  repairOver(row: number, line: string | undefined): void;
 }
 
 const ENCODER = new TextEncoder();
@@ -83,6 +94,11 @@ export class Acts {
     });
   }
 
+  /** A decision about no single monitor: the digest of many. */
+  announce(decision: Decision): void {
+    this.#decided.push(decision);
+  }
+
   /** Commits what was decided in this tick and acts on it when the journal says so. */
   commit(): void {
     if (this.#decided.length === 0) return;
@@ -97,6 +113,9 @@ export class Acts {
 
   /** Hands repairs and alerts that may go now to their lanes. */
   dispatch(nowMs: number): void {
+    if (this.#options.guards.frozen) {
+      for (const { row } of this.#waiting.splice(0)) this.#options.guards.takeBack(row);
+    }
     while (this.#waiting.length > 0 && this.#offer(this.#waiting[0] as Repair)) this.#waiting.shift();
     this.#options.outbox.due(nowMs, (delivery) => {
       const payload = ENCODER.encode(JSON.stringify(delivery.message));
@@ -183,7 +202,7 @@ export class Acts {
     for (const { channel, message } of decision.alerts) outbox.add({ row: decision.row, channel, message });
     if (decision.remedy === null) return;
     const incident = incidents.of(decision.row);
-    if (incident?.id !== decision.incident) return;
+    if (incident?.id !== decision.incident) return this.#options.guards.repairOver(decision.row, undefined);
     this.#waiting.push({
       row: decision.row,
       incidentNumber: incident.number,
@@ -203,12 +222,14 @@ export class Acts {
     };
     if (offerRepair(request, ENCODER.encode(JSON.stringify(job))) === "deferred") return false;
     this.#repairsOut++;
+    this.#options.guards.repairBegun(row, job);
     return true;
   }
 
   #endRepair(job: Pick<JobFields, "row" | "generation">, line: string, event: number, lost?: "lost"): void {
     const { incidents, life, metrics, repairEnded } = this.#options;
     this.#repairsOut--;
+    this.#options.guards.repairOver(job.row, line);
     const incident = incidents.of(job.row);
     if (incident?.number !== job.generation) return metrics.countLateResult();
     recordTried(incident, line);
@@ -237,6 +258,7 @@ export class Acts {
         failures: columns.failures[row] as number,
         attempts: columns.attempts[row] as number,
         tried: incident.tried,
+        held: incident.held,
         incident: incident.id,
         transition,
         seq,

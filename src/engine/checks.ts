@@ -21,6 +21,8 @@ const FOR_THE_RECORD = 2;
 const LOST_ONCE = 4;
 /** Came due, found the queue full, will be offered again. */
 const DEFERRED = 8;
+/** Asked for beside the schedule: it cannot be late. */
+const EXTRA = 16;
 
 const DECODER = new TextDecoder();
 
@@ -33,6 +35,10 @@ export interface ChecksOptions {
   /** Kinds of probes in the order of the metrics' dimension. */
   readonly kinds: readonly string[];
   readonly offer: (job: JobRequest) => Offer;
+  /** A check has been applied. */
+  readonly checked: (row: number, outcome: number) => void;
+  /** Takes the result of a canary; false for a monitor's row. Asked for rows that are no monitors only. */
+  readonly takeCanary: (row: number, passed: boolean) => boolean;
 }
 
 export class Checks {
@@ -48,11 +54,21 @@ export class Checks {
     this.#options = options;
   }
 
+  /** Checks the row at once, beside its schedule; one that is out already is not waited for. */
+  checkNow(row: number): void {
+    const { world, schedule, clock } = this.#options;
+    const bits = world.columns.job[row] as number;
+    if (bits & IN_FLIGHT) return;
+    world.columns.job[row] = bits | EXTRA;
+    schedule.checkSoon(row, clock.monoMs());
+  }
+
   /** The row is due; lateMs is how far behind its schedule that is seen. */
-  dispatch(row: number, lateMs: number): void {
+  dispatch(row: number, scheduleLateMs: number): void {
     const { world, metrics, clock, schedule, offer } = this.#options;
     const { columns } = world;
     const bits = columns.job[row] as number;
+    const lateMs = bits & EXTRA ? 0 : scheduleLateMs;
     if ((bits & DEFERRED) === 0) metrics.countDue(1);
     if (bits & IN_FLIGHT) {
       // Its previous check still runs: one at a time, and this one is missed.
@@ -72,7 +88,7 @@ export class Checks {
       return;
     }
     columns.generation[row] = job.generation;
-    columns.job[row] = (bits & ~DEFERRED) | IN_FLIGHT;
+    columns.job[row] = (bits & ~(DEFERRED | EXTRA)) | IN_FLIGHT;
     metrics.observeLag(lateMs * 1000);
   }
 
@@ -85,6 +101,7 @@ export class Checks {
       metrics.countLateResult();
       return;
     }
+    if (row >= world.count) return this.#canary(result);
     const nowUs = (clock.monoMs() * 1000) >>> 0;
     metrics.countCheck(this.#kindIndex(row), result.outcome, result.serviceUs);
     metrics.observeQueueWait(PULSE, result.waitUs);
@@ -134,6 +151,14 @@ export class Checks {
     if (result.outcome === PASS) life.apply(row, EVENT.checkPassed, this.#cause);
     else if (result.outcome === FAIL) life.apply(row, EVENT.checkFailed, this.#cause);
     else life.apply(row, EVENT.checkLocal, this.#cause);
+    this.#options.checked(row, result.outcome);
+  }
+
+  /** A refused connection is an answer too: the other end is there. */
+  #canary({ row, outcome, reason }: Readonly<ResultFields>): void {
+    const answered = outcome === PASS || (outcome === FAIL && reasonAt(reason) === "refused");
+    this.#options.world.columns.job[row] = 0;
+    this.#options.takeCanary(row, answered);
   }
 
   #describe(): Cause {

@@ -8,6 +8,7 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/prng.ts";
 import { CODE, INTERVENTION, type Lane, LANES, PULSE } from "../lanes/lane.ts";
 import { STATE } from "../model/state.ts";
+import type { JobRequest } from "../shm/records.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { World } from "../world/world.ts";
 import { Acts } from "./acts.ts";
@@ -17,6 +18,8 @@ import { createIncidents } from "./incidents.ts";
 import type { JournalPort } from "./journal_port.ts";
 import { type LifeEvent, MonitorLife, type Timer } from "./monitor_life.ts";
 import { createOutbox } from "./outbox.ts";
+import { Protection, type ProtectionInputs } from "./protection.ts";
+import type { Offer } from "./queue.ts";
 import { Pipeline, type PipelineSettings } from "./pipeline.ts";
 import { Schedule, TICK_MS } from "./schedule.ts";
 import { SAMPLE_MS, Sizer, type SizerSettings } from "./sizer.ts";
@@ -38,6 +41,7 @@ export interface EngineOptions {
   readonly remedyKinds: readonly string[];
   /** Unique over restarts; `number` is unique within this process. */
   readonly newIncidentId: (number: number) => string;
+  readonly protection: ProtectionInputs;
   readonly observe: (event: LifeEvent) => void;
 }
 
@@ -56,6 +60,8 @@ export interface Engine {
   readonly checksOut: number;
   /** Repairs, alerts and decisions that have not come to their end. */
   readonly busy: boolean;
+  /** The kill switch: true holds all repairs back that have not begun. */
+  freeze(frozen: boolean): void;
   /** SIGUSR1. */
   reopen(): void;
   /** Ends every worker: those that can stop finish first, up to the caller's patience. */
@@ -84,6 +90,7 @@ class LoopEngine implements Engine {
   readonly #life: MonitorLife;
   readonly #checks: Checks;
   readonly #acts: Acts;
+  readonly #protection: Protection;
   readonly #nextDueOfOutbox: () => number;
   #checking = false;
   #draining = false;
@@ -100,7 +107,17 @@ class LoopEngine implements Engine {
     const incidents = createIncidents(options.newIncidentId);
     const outbox = createOutbox({ channels: world.channels.length, random });
     this.#nextDueOfOutbox = () => outbox.nextDueMs(clock.monoMs());
+    this.#protection = new Protection({
+      ...options,
+      ...options.protection,
+      incidents,
+      checkNow: (row) => this.#checks.checkNow(row),
+      apply: (row, event) => this.#life.apply(row, event),
+      tell: (row, color) => this.#life.tell(row, color),
+      announce: (decision) => this.#acts.announce(decision),
+    });
     this.#life = new MonitorLife({
+      guards: this.#protection,
       world,
       incidents,
       timers: this.#timers,
@@ -127,6 +144,8 @@ class LoopEngine implements Engine {
       clock,
       kinds: options.probeKinds,
       offer: (job) => this.#pipeline(PULSE).offer(job),
+      checked: (row, outcome) => this.#protection.checked(row, outcome),
+      takeCanary: (row, passed) => this.#protection.takeCanary(row, passed),
     });
     this.#acts = new Acts({
       world,
@@ -137,7 +156,8 @@ class LoopEngine implements Engine {
       metrics,
       clock,
       remedyKinds: options.remedyKinds,
-      offerRepair: (job, payload) => this.#pipeline(INTERVENTION).offer(job, payload),
+      guards: this.#protection,
+      offerRepair: (job, payload) => this.#offerRepair(job, payload),
       offerAlert: (job, payload) => this.#pipeline(CODE).offer(job, payload),
       repairEnded: (row) => this.#checks.repairEnded(row),
     });
@@ -147,6 +167,7 @@ class LoopEngine implements Engine {
     const { world, metrics, clock } = this.#options;
     const nowMs = clock.monoMs();
     for (let row = 0; row < world.count; row++) this.#schedule.add(row, nowMs);
+    for (const row of this.#options.protection.canaries.keys()) this.#schedule.add(row, nowMs);
     metrics.addMonitors(STATE.pending, world.count);
     for (const sizer of this.sizers) sizer.decide();
     this.#poolsAtMs = this.#sizeAtMs = this.#gaugesAtMs = nowMs;
@@ -174,6 +195,7 @@ class LoopEngine implements Engine {
         (row, lateMs) => this.#checks.dispatch(row, lateMs),
       );
     }
+    this.#protection.tick(startMs);
     this.#acts.commit();
     this.#acts.dispatch(startMs);
     for (const pipeline of this.pipelines) pipeline.pump();
@@ -201,6 +223,10 @@ class LoopEngine implements Engine {
     return this.#acts.busy;
   }
 
+  freeze(frozen: boolean): void {
+    this.#protection.freeze(frozen);
+  }
+
   reopen(): void {
     for (const { pool } of this.pipelines) pool.reopen();
   }
@@ -222,6 +248,7 @@ class LoopEngine implements Engine {
     const dueMs = Math.min(
       this.#timers.earliestMs,
       this.#nextDueOfOutbox(),
+      this.#protection.earliestMs(nowMs),
       this.#poolsAtMs + CHECK_POOLS_MS,
       this.#sizeAtMs + SIZE_MS,
     );
@@ -274,6 +301,12 @@ class LoopEngine implements Engine {
         else this.#acts.alertOrphaned(job);
       },
     });
+  }
+
+  /** Only what can begin at once leaves the engine: a repair in a queue could not be called back. */
+  #offerRepair(job: JobRequest, payload: Uint8Array): Offer {
+    const { out, pool } = this.#pipeline(INTERVENTION);
+    return out < pool.slots ? this.#pipeline(INTERVENTION).offer(job, payload) : "deferred";
   }
 
   #pipeline(lane: number): Pipeline {

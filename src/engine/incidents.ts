@@ -25,6 +25,10 @@ export interface Incident {
   error: string;
   output: string;
   readonly tried: string[];
+  /** Why its repair is held back, as far as people were told; "" = it is not. */
+  held: string;
+  /** Why alerts of it were not sent one by one. */
+  keptBack: "dependency" | "digest" | undefined;
   /** Monotonic ms of the last message per colour, for cool-downs. */
   readonly sentAtMs: Partial<Record<Color, number>>;
 }
@@ -55,6 +59,8 @@ export function createIncidents(newId: (number: number) => string): Incidents {
         error: "",
         output: "",
         tried: [],
+        held: "",
+        keptBack: undefined,
         sentAtMs: {},
       };
       byRow.set(row, incident);

@@ -4,6 +4,7 @@
  * text or tree; what is kept is the names' hashes and what could not be cut.
  * All problems are collected. Without `lenient`, a result with errors must not be used, whatever was handed out.
  */
+import type { MaintenanceWindow } from "../model/maintenance.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
 import type { Registries } from "../model/plugin.ts";
 import { createCatalog } from "./catalog.ts";
@@ -13,7 +14,6 @@ import { InputError, listSource } from "./input.ts";
 import { isMapping } from "./layers.ts";
 import { WHOLE_BYTES_MAX } from "./limits.ts";
 import { type LoadedFile, readFileRoots } from "./loaded_file.ts";
-import type { MaintenanceWindow } from "./maintenance.ts";
 import { NameIndex } from "./name_index.ts";
 import { type BrokenEntry, type EntryList, piecesOf } from "./pieces.ts";
 import { type Place, type Problem, ProblemList } from "./problem.ts";
@@ -42,7 +42,10 @@ export interface LoadOptions {
   /** A missing file becomes a warning. */
   readonly allowMissing?: boolean;
   /** What `settings:` says, before the first monitor is handed out: what receives monitors can be made here. */
-  readonly onSettings?: (settings: SettingsLayer) => Promise<void>;
+  readonly onSettings?: (
+    settings: SettingsLayer,
+    maintenance: readonly MaintenanceWindow[],
+  ) => Promise<void>;
   /** After each piece of about 256 KiB. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
@@ -77,7 +80,7 @@ export async function streamManifests(
 ): Promise<LoadResult> {
   const load = new Load(options, onMonitor);
   await load.readRoots(sources);
-  await options.onSettings?.(load.settings);
+  await options.onSettings?.(load.settings, load.maintenance);
   await load.readMonitors();
   return load.finish();
 }
@@ -138,6 +141,10 @@ class Load {
     return this.#sections.settings;
   }
 
+  get maintenance(): readonly MaintenanceWindow[] {
+    return this.#sections.maintenance.map((entry) => entry.window);
+  }
+
   async readRoots(sources: readonly string[]): Promise<void> {
     const budget: WholeBudget = { bytes: WHOLE_BYTES_MAX };
     const reader = { ...this.#reader, sections: this.#sections, budget };
@@ -183,7 +190,7 @@ class Load {
       leftOut: this.#leftOut,
       leftOutCount: this.#leftOutCount,
       settings: this.#sections.settings,
-      maintenance: this.#sections.maintenance.map((entry) => entry.window),
+      maintenance: this.maintenance,
       groups: Object.fromEntries(this.#sections.groups),
       files: this.#files.map((file) => file.input.name),
     };

@@ -93,6 +93,8 @@ export class MetricsView {
     const [name, domain] = label;
     const values = domain === "channel"
       ? this.#handle.channelSlots
+      : domain === "scope"
+      ? this.#handle.scopeSlots
       : domainValues(domain, this.#handle.dimensions);
     values.forEach((value, index) => {
       this.#eachSeries(labels, visit, [...indices, index], [...pairs, [name, value]]);

@@ -128,6 +128,7 @@ export class World extends WorldView {
   readonly #interner: Interner;
   readonly #attributes: AttributeStore;
   readonly #rowsInUse: Uint32Array;
+  #unlisted = 0;
 
   constructor(capacity: number, arenaBytes: number) {
     const interner = createInterner();
@@ -146,7 +147,22 @@ export class World extends WorldView {
   /** Row of the new monitor. Throws WorldFullError, having added nothing. The caller knows that the name is new. */
   add(spec: MonitorSpec): number {
     const row = this.count;
-    if (row === this.capacity) throw new WorldFullError(rowsFull(spec.name, this.capacity));
+    if (row + this.#unlisted === this.capacity) throw new WorldFullError(rowsFull(spec.name, this.capacity));
+    this.#write(row, spec);
+    this.#rowsInUse[0] = row + 1;
+    return row;
+  }
+
+  /** As add(), for what is checked and is no monitor: its row is at the far end, above `count`, and in no list. */
+  addUnlisted(spec: MonitorSpec): number {
+    const row = this.capacity - 1 - this.#unlisted;
+    if (row < this.count) throw new WorldFullError(rowsFull(spec.name, this.capacity));
+    this.#write(row, spec);
+    this.#unlisted++;
+    return row;
+  }
+
+  #write(row: number, spec: MonitorSpec): void {
     const remedyTarget = spec.remedy?.target ?? "";
     const attributes = this.#attributes.json(spec);
     const units = spec.name.length + spec.probe.target.length + remedyTarget.length + attributes.length;
@@ -164,8 +180,6 @@ export class World extends WorldView {
     columns.policy[row] = this.#interner.policyOf(spec);
     columns.wheelNext[row] = -1;
     columns.wheelPrevious[row] = -1;
-    this.#rowsInUse[0] = row + 1;
-    return row;
   }
 
   /** Policies and channels are those known by then: rows added later need a handle of their own. */
