@@ -23,6 +23,11 @@ export async function runFreeze({ file, reason }: FreezeOptions, io: Io): Promis
   const text = `${new Date().toISOString()} ${reason ?? "no reason given"}\n`;
   try {
     await mkdir(dirname(file), { recursive: true });
+  } catch (error) {
+    io.err(`Cannot freeze: ${(error as Error).message}`);
+    return 1;
+  }
+  try {
     await writeFile(file, text, { flag: "wx" });
   } catch (error) {
     if (codeOf(error) === "EEXIST") io.out(`Remediation is frozen already: ${file} exists`);

@@ -69,7 +69,7 @@ export class Checks {
     const { columns } = world;
     const bits = columns.job[row] as number;
     const lateMs = bits & EXTRA ? 0 : scheduleLateMs;
-    if ((bits & DEFERRED) === 0) metrics.countDue(1);
+    if ((bits & DEFERRED) === 0 && row < world.count) metrics.countDue(1);
     if (bits & IN_FLIGHT) {
       // Its previous check still runs: one at a time, and this one is missed.
       metrics.countMissed();
@@ -139,6 +139,7 @@ export class Checks {
     const { world, life, clock } = this.#options;
     const { columns } = world;
     const { row } = result;
+    if (row >= world.count) return this.#canary(result);
     const bits = columns.job[row] as number;
     columns.job[row] = 0;
     columns.latencyUs[row] = result.serviceUs;

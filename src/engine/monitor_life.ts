@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Color } from "../model/color.ts";
 import { EFFECT } from "../model/effect.ts";
 import { EVENT } from "../model/event.ts";
-import { type MonitorState, STATE, STATES } from "../model/state.ts";
+import { FLAG, type MonitorState, STATE, STATES } from "../model/state.ts";
 import { transition } from "../model/transition.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { Policy } from "../world/policy.ts";
@@ -246,7 +246,9 @@ export class MonitorLife {
   }
 
   #remind(row: number, incident: Incident): void {
-    if (this.#options.world.columns.state[row] !== STATE.down) return;
+    const { state, flags } = this.#options.world.columns;
+    const withheld = state[row] === STATE.repairing && ((flags[row] as number) & FLAG.redSent) !== 0;
+    if (state[row] !== STATE.down && !withheld) return;
     const repeatMs = this.policy(row).codes.red?.repeatMs ?? 0;
     if (repeatMs === 0) return;
     if (this.#options.guards.mayTell(row, "red", incident)) {

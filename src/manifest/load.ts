@@ -130,6 +130,7 @@ class Load {
       problems: this.#problems,
       names: new NameIndex(),
       openReferences: [],
+      dependencies: [],
       env: options.env,
       secretReader: createSecretReader(),
       lenient: options.lenient === true,

@@ -106,7 +106,7 @@ test("blast radius: a mass failure without the guard is repaired a few at a time
   }
   const times = repairsOf(sim).map(({ atMs }) => atMs);
   assert.equal(times.length, 40);
-  assert.equal(most, 5);
+  assert.equal(most, 4, "a tenth of the group");
   for (const start of times) {
     assert.ok(times.filter((atMs) => atMs >= start && atMs < start + 60_000).length <= 5, "5 a minute");
   }
