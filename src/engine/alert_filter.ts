@@ -51,7 +51,7 @@ export class AlertFilter {
 
   mayTell(row: number, color: Color, incident: Incident): boolean {
     if (color === "gray") return true;
-    if (color === "green") return this.#mayTellEnd(incident);
+    if (color === "green") return this.#mayTellEnd(row, incident);
     const reason = this.#options.reason(row);
     if (reason === undefined) return true;
     this.#count(color, reason);
@@ -77,9 +77,10 @@ export class AlertFilter {
   }
 
   /** A resolve of what people were told only in a digest is in the digest's own resolve. */
-  #mayTellEnd(incident: Incident): boolean {
+  #mayTellEnd(row: number, incident: Incident): boolean {
     const told = incident.sentAtMs.red !== undefined || incident.sentAtMs.yellow !== undefined;
-    if (told || incident.keptBack !== "digest") return true;
+    if (told || incident.keptBack === "dependency") return true;
+    if (incident.keptBack !== "digest" && this.#options.reason(row) !== "digest") return true;
     this.#count("green", "digest");
     return false;
   }

@@ -183,7 +183,7 @@ test("a dry run says what it would do, does nothing, and tells red", () => {
 });
 
 test("many down together: no repairs, one page that lists them, one resolve; those left are told by themselves", () => {
-  const monitors = many(100, { unhealthyThreshold: 2, groups: ["shop"] });
+  const monitors = many(100, { groups: ["shop"] });
   const sim = new Sim({
     monitors,
     remediation: {},
@@ -207,6 +207,8 @@ test("many down together: no repairs, one page that lists them, one resolve; tho
   const digests = sim.alerts().filter(({ kind }) => kind === "guard");
   assert.deepEqual(digests.map(({ color }) => color), ["red", "green"]);
   assert.equal(digests[0]?.dedupKey, digests[1]?.dedupKey);
+  const single = sim.alerts().filter(({ kind }) => kind !== "guard");
+  assert.deepEqual(single.map(({ color, monitor }) => `${color} ${monitor}`), ["cyan web-0", "green web-0"]);
 });
 
 test("a group goes down together: its repairs wait, those of others go on", () => {
