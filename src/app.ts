@@ -6,6 +6,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
 import type { Random } from "./base/prng.ts";
 import { createEngine, type Engine, type LaneSettings } from "./engine/engine.ts";
+import { FleetFacts } from "./engine/fleet_facts.ts";
 import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import { JournalLink } from "./journal/link.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
@@ -18,21 +19,24 @@ import {
 } from "./engine/web_worker.ts";
 import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
+import type { MaintenanceWindow } from "./model/maintenance.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
 import { NOTHING_RESTORED, type Restored } from "./model/journal_record.ts";
 import type { MonitorRows } from "./model/monitor_rows.ts";
 import type { Registries } from "./model/plugin.ts";
+import type { ProtectionSettings } from "./model/protection.ts";
 import { STATES } from "./model/state.ts";
 import { suitsRaw } from "./probes/raw_engine.ts";
 import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
 import { createThreadLinks, type ThreadLinks } from "./server/thread_links.ts";
 import { createEngineWake, EngineWake } from "./shm/wake.ts";
+import { CANARIES, type Canary } from "./telemetry/metric_table.ts";
 import { createMetrics, type EngineMetrics } from "./telemetry/metrics.ts";
 import { MetricsView } from "./telemetry/metrics_view.ts";
 import type { BuildInfo } from "./telemetry/process_metrics.ts";
 import { TickTrace } from "./telemetry/tick_trace.ts";
 import type { Policy } from "./world/policy.ts";
-import { createWorld, type World } from "./world/world.ts";
+import { createWorld, type World, WorldFullError } from "./world/world.ts";
 
 export interface AppOptions {
   readonly registries: Registries;
@@ -52,6 +56,8 @@ export interface AppOptions {
   readonly token?: string | undefined;
   /** Where state outlives the process; without it a restart forgets. */
   readonly journal?: { readonly folder: string; readonly make: () => WorkerLike } | undefined;
+  readonly protection: ProtectionSettings;
+  readonly maintenance?: readonly MaintenanceWindow[];
   /** Every change of a monitor's state, as it happens. */
   readonly observe?: (event: LifeEvent) => void;
 }
@@ -62,17 +68,27 @@ export interface App {
   readonly engine: Engine;
   /** Adds a monitor before start(). Throws WorldFullError. */
   add(spec: MonitorSpec): void;
+  /** The world was filled from a compiled manifest: call it once, before start(). */
+  adopted(): void;
   /** As add(), for the enabled ones of the first `count` rows. */
   addRows(rows: MonitorRows, count: number): void;
   /** Opens the endpoint; the real URLs, in the order of `listen`. Rejects with a message for people. */
   listen(): Promise<readonly string[]>;
   /** Before start(): takes what an earlier process left. Rejects with JournalLockedError when another process has it. */
   openJournal(): Promise<void>;
-  start(lanes: Readonly<Record<Lane, LaneSettings>>): void;
+  start(lanes: Readonly<Record<Lane, LaneSettings>>, canaries?: readonly AppCanary[]): void;
+  /** The kill switch; also before start(). */
+  freeze(frozen: boolean): void;
   /** SIGUSR1. */
   reopen(): void;
   /** Finishes what is under way within the limits, then ends everything. True when nothing was left undone. */
   stop(limits: { readonly checksMs: number; readonly sendsMs: number }): Promise<boolean>;
+}
+
+/** What is checked to tell our own faults from the fleet's. */
+export interface AppCanary {
+  readonly canary: Canary;
+  readonly spec: MonitorSpec;
 }
 
 const SERVER_STOP_MS = 1000;
@@ -106,6 +122,8 @@ export function createApp(options: AppOptions): App {
   const journal = options.journal && createJournalLink(options.journal, { options, wake, metrics });
   let restored: Restored = NOTHING_RESTORED;
   let journalTimer: ReturnType<typeof setInterval> | undefined;
+  const facts = new FleetFacts(options.maintenance);
+  let frozen = false;
   let engine: Engine | undefined;
   let loop: RunLoop | undefined;
   const view = new MetricsView(metrics.handle());
@@ -126,8 +144,13 @@ export function createApp(options: AppOptions): App {
     get engine() {
       return engine as Engine;
     },
-    add: (spec) => void world.add(spec),
-    addRows: (rows, count) => world.addRows(rows, count),
+    adopted: () => facts.addRows(world, 0),
+    add: (spec) => facts.add(world.add(spec), spec),
+    addRows(rows, count) {
+      const first = world.count;
+      world.addRows(rows, count);
+      facts.addRows(world, first);
+    },
     async listen() {
       const urls = await server.boot(shared(), links.mail);
       if (profiled) serveMain(links, trace);
@@ -136,7 +159,7 @@ export function createApp(options: AppOptions): App {
     async openJournal() {
       restored = await journal?.open() ?? NOTHING_RESTORED;
     },
-    start(lanes) {
+    start(lanes, canaries = []) {
       for (const name of channelNames()) metrics.addChannel(name);
       engine = createEngine({
         world,
@@ -160,11 +183,18 @@ export function createApp(options: AppOptions): App {
         probeKinds: registries.probes.map((probe) => probe.kind),
         remedyKinds: registries.remedies.map((remedy) => remedy.kind),
         newIncidentId: incidentIds(clock.wallMs(), restored.boot),
+        protection: {
+          settings: options.protection,
+          facts,
+          canaries: addCanaries(world, canaries),
+          ...remedyFacts(world, registries),
+        },
         observe: (event) => {
           events.take(event);
           options.observe?.(event);
         },
       });
+      engine.freeze(frozen);
       engine.start();
       if (journal !== undefined) {
         journal.use(engine);
@@ -172,6 +202,10 @@ export function createApp(options: AppOptions): App {
       }
       server.post({ type: "loaded", shared: shared() });
       loop = startLoop(engine, { wake, afterTick: events.flush });
+    },
+    freeze(now) {
+      frozen = now;
+      engine?.freeze(now);
     },
     reopen: () => engine?.reopen(),
     async stop({ checksMs, sendsMs }) {
@@ -222,6 +256,33 @@ function createJournalLink(
       commit: (us) => metrics.countJournalCommit(us),
     },
   });
+}
+
+/** Row → index of the canary. A world that is full to the last row goes without. */
+function addCanaries(world: World, canaries: readonly AppCanary[]): ReadonlyMap<number, number> {
+  const rows = new Map<number, number>();
+  for (const { canary, spec } of canaries) {
+    try {
+      rows.set(world.addUnlisted(spec), CANARIES.indexOf(canary));
+    } catch (error) {
+      if (!(error instanceof WorldFullError)) throw error;
+    }
+  }
+  return rows;
+}
+
+/** What only the plug-in knows of a row's remedy. */
+function remedyFacts(world: World, { remedies }: Registries) {
+  const policyOf = (row: number) => world.policies[world.columns.policy[row] as number]?.remedy;
+  const remedyOf = (row: number) => remedies.find(({ kind }) => kind === policyOf(row)?.kind);
+  return {
+    targetOf: (row: number) => {
+      const remedy = remedyOf(row);
+      return `${remedy?.kind} ${remedy?.perMonitor ? world.name(row) : world.remedyTarget(row)}`;
+    },
+    describe: (row: number) =>
+      remedyOf(row)?.describe(world.remedyTarget(row), policyOf(row)?.config) ?? "nothing",
+  };
 }
 
 interface Drain {

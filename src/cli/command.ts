@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly lenient?: true | undefined;
   readonly allowMissing?: true | undefined;
   readonly durationMs?: number | undefined;
+  readonly dryRun?: true | undefined;
+  readonly freezeFile?: string | undefined;
 }
 
 export interface ValidateOptions {
@@ -67,6 +69,12 @@ export interface DemoOptions {
   readonly listen: string;
 }
 
+/** Which file the kill switch is; the directory of state counts when no file is named. */
+export interface FreezeFileOptions {
+  readonly freezeFile?: string | undefined;
+  readonly state?: string | undefined;
+}
+
 export interface Verbs {
   run(options: RunOptions): Promise<number>;
   validate(options: ValidateOptions): Promise<number>;
@@ -76,6 +84,8 @@ export interface Verbs {
   generate(options: GenerateOptions): Promise<number>;
   mock(options: MockOptions): Promise<number>;
   demo(options: DemoOptions): Promise<number>;
+  freeze(options: FreezeFileOptions & { readonly reason?: string | undefined }): Promise<number>;
+  unfreeze(options: FreezeFileOptions): Promise<number>;
 }
 
 const USAGE = 2;
@@ -135,6 +145,7 @@ function createProgram(context: Context) {
   addRun(program, context);
   addManifestVerbs(program, context);
   addFleetVerbs(program, context);
+  addFreezeVerbs(program, context);
   return program;
 }
 
@@ -171,6 +182,8 @@ function addRun(program: Command, { verbs, set }: Context): void {
     .option("--strict", "treat warnings as errors")
     .addOption(new Option("--lenient", "leave bad monitors out and name them").conflicts("strict"))
     .option("--allow-missing", "start without monitors when a manifest does not exist")
+    .option("--dry-run", "say which repairs would run, and run none")
+    .option("--freeze-file <path>", FREEZE_FILE)
     .option("--duration <time>", "stop by itself after this time", parseTime)
     .allowExcessArguments(false)
     .showSuggestionAfterError()
@@ -260,6 +273,25 @@ function addFleetVerbs(program: Command, { verbs, set }: Context): void {
     .option("--duration <time>", "stop by itself after this time", parseTime)
     .option("--listen <address>", "address of the endpoint", "localhost:6060")
     .action(({ duration, ...options }) => set(verbs.demo({ ...options, durationMs: duration })));
+}
+
+const FREEZE_FILE =
+  "the kill switch: no repair begins while it exists (default: freeze in the directory of --state)";
+
+const FREEZE_STATE = "as for run (default: $STATE_DIRECTORY, else ./cpra-state)";
+
+function addFreezeVerbs(program: Command, { verbs, set }: Context): void {
+  program.command("freeze")
+    .description("hold all repairs back, now and after restarts; checks and alerts go on")
+    .option("--freeze-file <path>", FREEZE_FILE)
+    .option("--state <dir>", FREEZE_STATE)
+    .option("--reason <text>", "kept in the file")
+    .action((options) => set(verbs.freeze(options)));
+  program.command("unfreeze")
+    .description("let repairs go on that still are needed")
+    .option("--freeze-file <path>", FREEZE_FILE)
+    .option("--state <dir>", FREEZE_STATE)
+    .action((options) => set(verbs.unfreeze(options)));
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -34,6 +34,18 @@ import { stopSignal } from "./signals.ts";
 
 const TRANSITIONS_KEPT = 40;
 const RATE_WINDOW_MS = 5000;
+/** The failures of the demo are small and have nothing in common: repairs may run at once, so that one can watch them. */
+const DEMO_SETTINGS = {
+  remediation: {
+    hold: 0,
+    cooldown: 0,
+    attempts_per_day: 1_000_000,
+    at_once: 64,
+    group_pct: 1,
+    fleet_per_minute_min: 1000,
+  },
+  guard: { enabled: false },
+};
 
 /** Exit code: 0 after a signal or the duration, 1 when it cannot start. */
 export async function runDemo(options: DemoOptions, context: ProgramContext, io: Io): Promise<number> {
@@ -80,7 +92,7 @@ interface Play {
 }
 
 async function play({ options, context, io, targets, folder, address, signal }: Play): Promise<number> {
-  const { settings } = resolveSettings([], { cores: availableParallelism() });
+  const { settings } = resolveSettings([DEMO_SETTINGS], { cores: availableParallelism() });
   const log = createLogger({
     level: "warn",
     format: "text",
@@ -103,6 +115,7 @@ async function play({ options, context, io, targets, folder, address, signal }: 
     maxMonitors: options.monitors,
     sloMs: settings.pipelines.pulse.sizingSloMs,
     listen: [{ ...address, pprof: true, option: "--listen" }],
+    protection: settings,
     observe: (event) => keep(transitions, event),
   });
   let url: string;

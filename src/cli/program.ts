@@ -10,6 +10,7 @@ import { VERSION } from "../base/version.ts";
 import { runCommandLine, type Verbs } from "./command.ts";
 import { runDemo } from "./demo.ts";
 import { runGenerate } from "./generate.ts";
+import { defaultFreezeFile, runFreeze, runUnfreeze } from "./freeze.ts";
 import type { Io } from "./io.ts";
 import { loaderThreads } from "./loader_threads.ts";
 import { openLibc } from "../host/libc.ts";
@@ -82,6 +83,10 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
       }
     },
     demo: (options) => runDemo(options, context, io),
+    freeze: ({ freezeFile, state, reason }) =>
+      runFreeze({ file: freezeFile ?? defaultFreezeFile(state ?? null, process.env), reason }, io),
+    unfreeze: ({ freezeFile, state }) =>
+      runUnfreeze(freezeFile ?? defaultFreezeFile(state ?? null, process.env), io),
   };
   return runCommandLine(argv, { version: VERSION, verbs, io });
 }

@@ -14,13 +14,16 @@ import { type LoadResult, streamManifests } from "../manifest/load.ts";
 import { renderProblems } from "../manifest/problem.ts";
 import { resolveSettings, type Settings, type SettingsLayer } from "../manifest/settings.ts";
 import { loadSettingsFile } from "../manifest/load_settings.ts";
+import type { MaintenanceWindow } from "../model/maintenance.ts";
 import { LISTEN_FORMS, parseListenAddress } from "../server/listen_address.ts";
 import type { ServerBoot } from "../server/messages.ts";
 import { WorldFullError } from "../world/world.ts";
 import { VERSION } from "../base/version.ts";
 import { buildInfo } from "./build_info.ts";
 import type { RunOptions } from "./command.ts";
+import { canarySpecs } from "./canaries.ts";
 import { createFleetLoad, type FleetLoad } from "./fleet_load.ts";
+import { defaultFreezeFile, type FreezeWatch, watchFreezeFile } from "./freeze.ts";
 import {
   laneSettings,
   type Machine,
@@ -55,6 +58,9 @@ interface Started {
   readonly app: App;
   readonly settings: Settings;
   readonly machine: Machine;
+  readonly freezeWatch: FreezeWatch;
+  /** Our own server's URL. */
+  readonly endpoint: string | undefined;
 }
 
 class Run {
@@ -130,8 +136,9 @@ class Run {
     layers: (settings: SettingsLayer) => SettingsLayer[],
   ): Promise<boolean> {
     try {
-      await this.#prepare(layers(cached.result.settings));
+      await this.#prepare(layers(cached.result.settings), cached.result.maintenance);
       if (this.#started === undefined || !cached.fill(this.#started.app.world)) return false;
+      this.#started.app.adopted();
       this.#fleet.restore(cached.fleet);
       collectGarbage();
       return true;
@@ -157,8 +164,8 @@ class Run {
         this.#fleet.addRows(rows, count);
         this.#started?.app.addRows(rows, count);
       },
-      onSettings: async (settings) => {
-        if (this.#started === undefined) await this.#prepare(layers(settings));
+      onSettings: async (settings, maintenance) => {
+        if (this.#started === undefined) await this.#prepare(layers(settings), maintenance);
       },
       onProgress: ({ monitors }) => {
         const nowMs = SYSTEM_CLOCK.monoMs();
@@ -192,11 +199,6 @@ class Run {
   ): boolean {
     for (const line of renderProblems(result)) this.#log[result.ok ? "warn" : "error"](line);
     if (!result.ok) return false;
-    if (result.maintenance.length > 0) {
-      this.#log.warn("Maintenance windows are read but not applied by this version", {
-        windows: result.maintenance.length,
-      });
-    }
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - startedMs));
     this.#log.info(`Monitor loading completed in ${took}`, { monitors: this.#fleet.monitors, from });
     return true;
@@ -210,7 +212,10 @@ class Run {
   }
 
   /** Settings are known, monitors are not: the endpoint opens, so that loading can be watched. */
-  async #prepare(layers: readonly SettingsLayer[]): Promise<void> {
+  async #prepare(
+    layers: readonly SettingsLayer[],
+    maintenance: readonly MaintenanceWindow[],
+  ): Promise<void> {
     const { settings, faults } = resolveSettings(layers, { cores: availableParallelism() });
     if (faults.length > 0) throw new StartError(`Cannot start: ${faults.join("; ")}`, 1);
     this.#log = this.#createLog(settings.logLevel, settings.logFormat);
@@ -236,8 +241,16 @@ class Run {
       listen,
       token: settings.token ?? undefined,
       journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
+      protection: settings,
+      maintenance,
     });
-    this.#started = { app, settings, machine: thisMachine({ raw: createWake !== undefined }) };
+    const machine = thisMachine({ raw: createWake !== undefined });
+    const freezeFile = settings.remediation.freezeFile ?? defaultFreezeFile(settings.state, process.env);
+    const freezeWatch = await watchFreezeFile(freezeFile, {
+      change: app.freeze,
+      trouble: (text) => this.#log.error(text),
+    });
+    this.#started = { app, settings, machine, freezeWatch, endpoint: undefined };
     await app.openJournal().catch((error: Error) => {
       if (!(error instanceof JournalLockedError)) throw error;
       throw new StartError(error.message, 1);
@@ -245,9 +258,11 @@ class Run {
     if (folder === undefined) {
       this.#log.info("State is kept in memory: a restart forgets incidents and alerts");
     } else this.#log.info(`State is kept in ${folder}`);
+    if (settings.remediation.dryRun) this.#log.warn("Dry run: repairs are said, never done");
     const urls = await app.listen().catch((error: Error) => {
       throw new StartError(`Cannot start: ${error.message}`, 1);
     });
+    this.#started = { ...this.#started, endpoint: urls[0] };
     for (const [index, url] of urls.entries()) {
       if (listen[index]?.pprof) this.#log.info(`Profiling server listening at ${url}/debug/pprof/`);
       this.#log.info(`Metrics, API and page at ${url}/`);
@@ -267,8 +282,12 @@ class Run {
     return false;
   }
 
-  #startEngine({ app, settings, machine }: Started): void {
-    app.start(laneSettings(settings, { fleet: this.#fleet, machine, channels: app.world.channels.length }));
+  #startEngine({ app, settings, machine, endpoint }: Started): void {
+    const { enabled, canaries } = settings.guard;
+    app.start(
+      laneSettings(settings, { fleet: this.#fleet, machine, channels: app.world.channels.length }),
+      enabled && canaries ? canarySpecs(endpoint, this.#context.registries.probes) : [],
+    );
     const took = formatDuration(Math.round(SYSTEM_CLOCK.monoMs() - this.#startedMs));
     this.#log.info("Controller started successfully", { after: took });
     this.#log.info(
@@ -287,7 +306,8 @@ class Run {
     }
   }
 
-  async #stop({ app, settings }: Started, cause: string): Promise<number> {
+  async #stop({ app, settings, freezeWatch }: Started, cause: string): Promise<number> {
+    freezeWatch.stop();
     this.#log.info("Stopping: no new checks; what runs may finish", { cause });
     const startedMs = SYSTEM_CLOCK.monoMs();
     const clean = await app.stop({
@@ -304,13 +324,19 @@ class Run {
   }
 
   async #giveUp(exitCode = 1): Promise<number> {
+    this.#started?.freezeWatch.stop();
     await this.#started?.app.stop({ checksMs: 0, sendsMs: 0 });
     return exitCode;
   }
 
   #flags(): SettingsLayer {
-    const { debug, logLevel, logFormat, listen, pprof, pprofAddr, state } = this.#options;
+    const { debug, logLevel, logFormat, listen, pprof, pprofAddr, state, dryRun, freezeFile } = this.#options;
+    const remediation = {
+      ...(dryRun === undefined ? {} : { dry_run: dryRun }),
+      ...(freezeFile === undefined ? {} : { freeze_file: freezeFile }),
+    };
     return {
+      remediation,
       ...(debug === undefined ? {} : { debug }),
       ...(logLevel === undefined ? {} : { log_level: logLevel }),
       ...(logFormat === undefined ? {} : { log_format: logFormat }),

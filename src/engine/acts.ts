@@ -54,10 +54,34 @@ export interface ActsOptions {
   readonly offerAlert: (job: JobRequest, payload: Uint8Array) => Offer;
   /** A remedy of this row ended, before its event is applied. */
   readonly repairEnded: (row: number) => void;
+  readonly guards: RepairGuards;
 }
+
+/** What keeps watch over repairs on their way; see protection.ts. */
+export interface RepairGuards {
+  /** No repair may begin now, not even one that was decided. */
+  readonly frozen: boolean;
+  takeBack(row: number): void;
+  repairBegun(row: number, job: RemedyJob): void;
+  /** It will not run (any more); `line` tells what it did. */
+  repairOver(row: number, line: string | undefined): void;
+}
+
+/** A message before it has its place in the order of delivery. */
+export type AnnouncedAlert = Omit<AlertDecision, "id" | "channelId">;
+
+/** `row` is beyond those of the world, and orders the deliveries. */
+export type Announcement = Omit<Decision, "type" | "alerts" | "remedy"> & {
+  readonly alerts: readonly AnnouncedAlert[];
+};
 
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
+
+/** A repair that was committed and has no end yet. */
+interface Intent extends OpenRepair {
+  readonly incidentNumber: number;
+}
 
 interface Repair {
   readonly row: number;
@@ -75,7 +99,7 @@ export class Acts {
   #waiting: Repair[] = [];
   #repairsOut = 0;
   /** Repairs that were committed and have no end, by row. */
-  readonly #open = new Map<number, OpenRepair>();
+  readonly #open = new Map<number, Intent>();
 
   constructor(options: ActsOptions) {
     this.#options = options;
@@ -97,24 +121,24 @@ export class Acts {
     });
   }
 
+  /** A decision about no single monitor: the digest of many. */
+  announce({ alerts, ...announcement }: Announcement): void {
+    const { ledger, outbox, channelIds } = this.#options;
+    ledger.decided({
+      ...announcement,
+      type: "decision",
+      alerts: alerts.map((alert) => ({
+        ...alert,
+        id: outbox.reserveId(),
+        channelId: channelIds[alert.channel] as string,
+      })),
+      remedy: null,
+    });
+  }
+
   /** Commits what was decided in this tick and acts on it when the journal says so. */
   commit(): void {
     this.#options.ledger.commit((decision) => this.#act(decision));
-  }
-
-  /** Begins a repair that an earlier process decided. */
-  repairAgain(row: number, attempt: number): void {
-    const { world, clock, incidents } = this.#options;
-    const incident = incidents.of(row);
-    if (incident === undefined) return;
-    const remedy = { attempt, error: incident.error };
-    this.#startRepair({
-      row,
-      monitor: world.name(row),
-      incident: incident.id,
-      atWallMs: clock.wallMs(),
-      remedy,
-    });
   }
 
   /** What must not be forgotten if the journal is begun anew. */
@@ -131,11 +155,18 @@ export class Acts {
       attempt,
       dueWallMs: dueMs > clock.monoMs() ? clock.wallMs() + dueMs - clock.monoMs() : 0,
     }));
-    return { alerts, repairs: [...this.#open.values()] };
+    const repairs = [...this.#open.values()].map(({ incidentNumber: _, ...repair }) => repair);
+    return { alerts, repairs };
   }
 
   /** Hands repairs and alerts that may go now to their lanes. */
   dispatch(nowMs: number): void {
+    if (this.#options.guards.frozen) {
+      for (const { row, incidentNumber } of this.#waiting.splice(0)) {
+        this.#endIntent(row, incidentNumber, { how: "withdrawn", text: "remediation is frozen" });
+        this.#options.guards.takeBack(row);
+      }
+    }
     while (this.#waiting.length > 0 && this.#offer(this.#waiting[0] as Repair)) this.#waiting.shift();
     this.#options.outbox.due(nowMs, (delivery) => {
       const payload = ENCODER.encode(JSON.stringify(delivery.message));
@@ -242,10 +273,22 @@ export class Acts {
   }
 
   #startRepair({ row, monitor, incident: id, atWallMs, remedy }: RepairDecision): void {
-    const incident = this.#options.incidents.of(row);
-    if (incident?.id !== id) return;
-    this.#open.set(row, { incident: id, monitor, startedWallMs: atWallMs, ...remedy });
-    this.#waiting.push({ row, incidentNumber: incident.number, job: { incident: id, ...remedy } });
+    const { incidents, ledger, clock, guards } = this.#options;
+    const incident = incidents.of(row);
+    if (incident?.id !== id) {
+      const end = { how: "withdrawn", text: "the incident was over before it began" } as const;
+      ledger.add({
+        type: "repair-ended",
+        incident: id,
+        attempt: remedy.attempt,
+        ...end,
+        atWallMs: clock.wallMs(),
+      });
+      return guards.repairOver(row, undefined);
+    }
+    const incidentNumber = incident.number;
+    this.#open.set(row, { incidentNumber, incident: id, monitor, startedWallMs: atWallMs, ...remedy });
+    this.#waiting.push({ row, incidentNumber, job: { incident: id, ...remedy } });
   }
 
   #offer({ row, incidentNumber, job }: Repair): boolean {
@@ -260,25 +303,36 @@ export class Acts {
     };
     if (offerRepair(request, ENCODER.encode(JSON.stringify(job))) === "deferred") return false;
     this.#repairsOut++;
+    this.#options.guards.repairBegun(row, job);
     return true;
   }
 
   #endRepair(job: Pick<JobFields, "row" | "generation">, text: string, how: RepairEnd): void {
-    const { incidents, life, metrics, ledger, clock, repairEnded } = this.#options;
+    const { incidents, life, metrics, repairEnded, guards } = this.#options;
     this.#repairsOut--;
+    guards.repairOver(job.row, text);
+    this.#endIntent(job.row, job.generation, { how, text });
     const incident = incidents.of(job.row);
     if (incident?.number !== job.generation) return metrics.countLateResult();
     recordTried(incident, text);
-    const open = this.#open.get(job.row);
-    this.#open.delete(job.row);
-    if (open !== undefined) {
-      const { incident: id, attempt } = open;
-      ledger.add({ type: "repair-ended", incident: id, attempt, how, text, atWallMs: clock.wallMs() });
-    }
     repairEnded(job.row);
     // Of a lost one nobody knows the end: to verification, but without the claim that it helped.
     const event = how === "failed" ? EVENT.remedyFailed : EVENT.remedySucceeded;
     life.apply(job.row, event, undefined, how === "lost" ? "cyan" : undefined);
+  }
+
+  /** The journal is told once what became of a repair, whether or not its incident still is open. */
+  #endIntent(
+    row: number,
+    incidentNumber: number,
+    end: { readonly how: RepairEnd; readonly text: string },
+  ): void {
+    const { ledger, clock } = this.#options;
+    const open = this.#open.get(row);
+    if (open?.incidentNumber !== incidentNumber) return;
+    this.#open.delete(row);
+    const { incident, attempt } = open;
+    ledger.add({ type: "repair-ended", incident, attempt, ...end, atWallMs: clock.wallMs() });
   }
 
   #compose({ row, incident, seq, transition, alerts }: Verdict): AlertDecision[] {
@@ -302,6 +356,7 @@ export class Acts {
         failures: columns.failures[row] as number,
         attempts: columns.attempts[row] as number,
         tried: incident.tried,
+        held: incident.held,
         incident: incident.id,
         transition,
         seq,

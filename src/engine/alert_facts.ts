@@ -20,6 +20,8 @@ export interface AlertFacts {
   readonly attempts: number;
   /** What was tried so far, oldest first. */
   readonly tried: readonly string[];
+  /** Why the repair is held back, or "". */
+  readonly held: string;
   readonly incident: string;
   /** The state that was entered, or "reminder". */
   readonly transition: string;

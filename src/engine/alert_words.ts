@@ -52,6 +52,9 @@ function redAction(facts: AlertFacts): string {
       nameOf(facts)
     }, so it stays down until someone repairs it.`;
   }
+  if (facts.held !== "") {
+    return `Act now: the repair (${remedy.kind}) does not run now: ${boundText(facts.held, QUOTED_BYTES)}.`;
+  }
   const runs = `${attempts} of ${remedy.maxFailures} repair ${plural(remedy.maxFailures, "attempt")}`;
   if (facts.transition === "repairing") {
     return `Be ready to step in: ${runs} (${remedy.kind}) used so far, and a repair is under way or about to start.`;

@@ -25,8 +25,21 @@ const DEFERRED = 8;
 const ROUTED = 16;
 const ON_HOSTED = 32;
 const ROUTE = ROUTED | ON_HOSTED;
+/** Asked for beside the schedule: it cannot be late. */
+const EXTRA = 64;
 
 const DECODER = new TextDecoder();
+
+/** `refused`: something is there and takes no connections. */
+export type CanaryAnswer = "passed" | "refused" | "none";
+
+/** Who learns from results; see protection.ts. */
+export interface CheckGuards {
+  /** A check has been applied. */
+  checked(row: number, outcome: number): void;
+  /** Takes the result of a row that is no monitor. */
+  takeCanary(row: number, answer: CanaryAnswer): void;
+}
 
 export interface ChecksOptions {
   readonly world: World;
@@ -40,6 +53,7 @@ export interface ChecksOptions {
   readonly runsOnPulse: (row: number) => boolean;
   /** `lane`: PULSE or HOSTED. */
   readonly offer: (lane: number, job: JobRequest) => Offer;
+  readonly guards: CheckGuards;
 }
 
 export class Checks {
@@ -55,12 +69,22 @@ export class Checks {
     this.#options = options;
   }
 
+  /** Checks the row at once, beside its schedule; one that is out already is not waited for. */
+  checkNow(row: number): void {
+    const { world, schedule, clock } = this.#options;
+    const bits = world.columns.job[row] as number;
+    if (bits & IN_FLIGHT) return;
+    world.columns.job[row] = bits | EXTRA;
+    schedule.checkSoon(row, clock.monoMs());
+  }
+
   /** The row is due; lateMs is how far behind its schedule that is seen. */
-  dispatch(row: number, lateMs: number): void {
+  dispatch(row: number, scheduleLateMs: number): void {
     const { world, metrics, clock, schedule, offer } = this.#options;
     const { columns } = world;
     const bits = this.#routed(row);
-    if ((bits & DEFERRED) === 0) metrics.countDue(1);
+    const lateMs = bits & EXTRA ? 0 : scheduleLateMs;
+    if ((bits & DEFERRED) === 0 && row < world.count) metrics.countDue(1);
     if (bits & IN_FLIGHT) {
       // Its previous check still runs: one at a time, and this one is missed.
       metrics.countMissed();
@@ -79,7 +103,7 @@ export class Checks {
       return;
     }
     columns.generation[row] = job.generation;
-    columns.job[row] = (bits & ~DEFERRED) | IN_FLIGHT;
+    columns.job[row] = (bits & ~(DEFERRED | EXTRA)) | IN_FLIGHT;
     metrics.observeLag(lateMs * 1000);
   }
 
@@ -99,6 +123,7 @@ export class Checks {
       this.dispatch(row, result.aux0 / 1000);
       return;
     }
+    if (row >= world.count) return this.#canary(result);
     const nowUs = (clock.monoMs() * 1000) >>> 0;
     metrics.countCheck(this.#kindIndex(row), result.outcome, result.serviceUs);
     metrics.observeCheckLatency(((nowUs - result.aux1) >>> 0) + result.aux0);
@@ -135,6 +160,7 @@ export class Checks {
     const { world, life, clock } = this.#options;
     const { columns } = world;
     const { row } = result;
+    if (row >= world.count) return this.#canary(result);
     const bits = columns.job[row] as number;
     columns.job[row] = bits & ROUTE;
     columns.latencyUs[row] = result.serviceUs;
@@ -147,6 +173,14 @@ export class Checks {
     if (result.outcome === PASS) life.apply(row, EVENT.checkPassed, this.#cause);
     else if (result.outcome === FAIL) life.apply(row, EVENT.checkFailed, this.#cause);
     else life.apply(row, EVENT.checkLocal, this.#cause);
+    this.#options.guards.checked(row, result.outcome);
+  }
+
+  #canary({ row, outcome, reason }: Readonly<ResultFields>): void {
+    const { columns } = this.#options.world;
+    columns.job[row] = (columns.job[row] as number) & ROUTE;
+    const refused = outcome === FAIL && reasonAt(reason) === "refused";
+    this.#options.guards.takeCanary(row, outcome === PASS ? "passed" : refused ? "refused" : "none");
   }
 
   /** The row's bits, with its lane decided. */

@@ -10,6 +10,7 @@ import { CODE, HOSTED, INTERVENTION, type Lane, LANES, PULSE } from "../lanes/la
 import { channelIdentity } from "../model/channel_identity.ts";
 import { NOTHING_RESTORED, type Restored, type Standing } from "../model/journal_record.ts";
 import { STATE } from "../model/state.ts";
+import type { JobRequest } from "../shm/records.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import { TickTrace } from "../telemetry/tick_trace.ts";
 import type { World } from "../world/world.ts";
@@ -21,6 +22,7 @@ import type { JournalPort } from "./journal_port.ts";
 import { Ledger } from "./ledger.ts";
 import { type LifeEvent, MonitorLife, type Timer } from "./monitor_life.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
+import { Protection, type ProtectionInputs } from "./protection.ts";
 import { Pipeline, type PipelineSettings } from "./pipeline.ts";
 import { restoreAlerts, restoreAll, type RestoreOptions } from "./restore.ts";
 import { Schedule, TICK_MS } from "./schedule.ts";
@@ -47,6 +49,7 @@ export interface EngineOptions {
   readonly remedyKinds: readonly string[];
   /** Unique over restarts; `number` is unique within this process. */
   readonly newIncidentId: (number: number) => string;
+  readonly protection: ProtectionInputs;
   readonly observe: (event: LifeEvent) => void;
   /** Records the stages of ticks while asked to. */
   readonly trace?: TickTrace;
@@ -71,6 +74,8 @@ export interface Engine {
   readonly checksOut: number;
   /** Repairs, alerts and decisions that have not come to their end. */
   readonly busy: boolean;
+  /** The kill switch: true holds all repairs back that have not begun. */
+  freeze(frozen: boolean): void;
   /** SIGUSR1. */
   reopen(): void;
   /** Ends every worker: those that can stop finish first, up to the caller's patience. */
@@ -102,8 +107,9 @@ class LoopEngine implements Engine {
   readonly #acts: Acts;
   readonly #outbox: Outbox;
   readonly #ledger: Ledger;
-  readonly #restoring: Omit<RestoreOptions, "repairAgain">;
+  readonly #restoring: RestoreOptions;
   readonly #trace: TickTrace;
+  readonly #protection: Protection;
   #checking = false;
   #draining = false;
   #poolsAtMs = 0;
@@ -125,7 +131,19 @@ class LoopEngine implements Engine {
     const ledger = new Ledger({ world, incidents, clock, journal, facts });
     this.#outbox = outbox;
     this.#ledger = ledger;
+    this.#protection = new Protection({
+      ...options,
+      ...options.protection,
+      incidents,
+      checkNow: (row) => this.#checks.checkNow(row),
+      apply: (row, event) => this.#life.apply(row, event),
+      tell: (row, color) => this.#life.tell(row, color),
+      announce: (announcement) => this.#acts.announce(announcement),
+      stored: facts,
+      store: ledger,
+    });
     this.#life = new MonitorLife({
+      guards: this.#protection,
       world,
       incidents,
       timers: this.#timers,
@@ -138,8 +156,16 @@ class LoopEngine implements Engine {
       decide: (verdict) => this.#acts.decide(verdict),
       touch: (row) => ledger.touch(row),
     });
-    const { life, timers } = { life: this.#life, timers: this.#timers };
-    this.#restoring = { world, incidents, timers, life, ledger, outbox, metrics, clock, channelIds, observe };
+    this.#restoring = {
+      ...options,
+      incidents,
+      timers: this.#timers,
+      life: this.#life,
+      ledger,
+      outbox,
+      channelIds,
+      guards: this.#protection,
+    };
     this.pipelines = LANES.map((lane) => this.#createPipeline(lane));
     this.sizers = LANES.map((lane, index) =>
       new Sizer({
@@ -159,6 +185,7 @@ class LoopEngine implements Engine {
       kinds: options.probeKinds,
       runsOnPulse: options.runsOnPulse ?? (() => true),
       offer: (lane, job) => this.#pipeline(lane).offer(job),
+      guards: this.#protection,
     });
     this.#acts = new Acts({
       world,
@@ -170,7 +197,8 @@ class LoopEngine implements Engine {
       clock,
       channelIds,
       remedyKinds: options.remedyKinds,
-      offerRepair: (job, payload) => this.#pipeline(INTERVENTION).offer(job, payload),
+      guards: this.#protection,
+      offerRepair: (job, payload) => this.#offerRepair(job, payload),
       offerAlert: (job, payload) => this.#pipeline(CODE).offer(job, payload),
       repairEnded: (row) => this.#checks.repairEnded(row),
     });
@@ -180,6 +208,7 @@ class LoopEngine implements Engine {
     const { world, metrics, clock } = this.#options;
     const nowMs = clock.monoMs();
     for (let row = 0; row < world.count; row++) this.#schedule.add(row, nowMs);
+    for (const row of this.#options.protection.canaries.keys()) this.#schedule.add(row, nowMs);
     metrics.addMonitors(STATE.pending, world.count);
     this.#restore();
     for (const sizer of this.sizers) sizer.decide();
@@ -192,6 +221,7 @@ class LoopEngine implements Engine {
   }
 
   takeLate(restored: Restored): void {
+    this.#protection.restoreLimits(restored.facts);
     restoreAlerts(restored, this.#restoring);
   }
 
@@ -221,6 +251,7 @@ class LoopEngine implements Engine {
       );
     }
     trace.mark();
+    this.#protection.tick(startMs);
     this.#acts.commit();
     trace.mark();
     this.#acts.dispatch(startMs);
@@ -253,6 +284,10 @@ class LoopEngine implements Engine {
     return this.#acts.busy;
   }
 
+  freeze(frozen: boolean): void {
+    this.#protection.freeze(frozen);
+  }
+
   reopen(): void {
     for (const { pool } of this.pipelines) pool.reopen();
   }
@@ -274,6 +309,7 @@ class LoopEngine implements Engine {
     const dueMs = Math.min(
       this.#timers.earliestMs,
       this.#outbox.nextDueMs(nowMs),
+      this.#protection.earliestMs(nowMs),
       this.#poolsAtMs + CHECK_POOLS_MS,
       this.#sizeAtMs + SIZE_MS,
     );
@@ -285,10 +321,7 @@ class LoopEngine implements Engine {
   #restore(): void {
     const { restored, log } = this.#options;
     if (restored === undefined) return;
-    const report = restoreAll(restored, {
-      ...this.#restoring,
-      repairAgain: (row, attempt) => this.#acts.repairAgain(row, attempt),
-    });
+    const report = restoreAll(restored, this.#restoring);
     if (Object.values(report).some((count) => count > 0)) {
       log.info("Going on where the last run ended", { ...report });
     }
@@ -352,6 +385,12 @@ class LoopEngine implements Engine {
         else this.#acts.alertOrphaned(job);
       },
     });
+  }
+
+  /** Only what can begin at once leaves the engine: a repair in a queue could not be called back. */
+  #offerRepair(job: JobRequest, payload: Uint8Array) {
+    const pipeline = this.#pipeline(INTERVENTION);
+    return pipeline.out < pipeline.pool.slots ? pipeline.offer(job, payload) : "deferred";
   }
 
   #pipeline(lane: number): Pipeline {

@@ -25,6 +25,10 @@ export interface Incident {
   error: string;
   output: string;
   readonly tried: string[];
+  /** Why its repair is held back, as far as people were told; "" = it is not. */
+  held: string;
+  /** Why alerts of it were not sent one by one. */
+  keptBack: "dependency" | "digest" | undefined;
   /** Monotonic ms of the last message per colour, for cool-downs. */
   readonly sentAtMs: Partial<Record<Color, number>>;
   /** Monotonic ms: end of the wait before the next repair; 0 when none waits. */
@@ -34,7 +38,16 @@ export interface Incident {
 /** What an incident of an earlier process goes on with. */
 export type IncidentPast = Pick<
   Incident,
-  "id" | "sinceWallMs" | "sinceMonoMs" | "opened" | "seq" | "error" | "output" | "tried" | "sentAtMs"
+  | "id"
+  | "sinceWallMs"
+  | "sinceMonoMs"
+  | "opened"
+  | "seq"
+  | "error"
+  | "output"
+  | "tried"
+  | "sentAtMs"
+  | "keptBack"
 >;
 
 export interface Incidents {
@@ -51,7 +64,7 @@ export function createIncidents(newId: (number: number) => string): Incidents {
   const add = (row: number, past: (number: number) => IncidentPast): Incident => {
     assert(!byRow.has(row), `row ${row} has an incident already`);
     last = last === 0xffffffff ? 1 : last + 1;
-    const incident: Incident = { ...past(last), number: last, row, stage: 0, backoffDueMs: 0 };
+    const incident: Incident = { ...past(last), number: last, row, stage: 0, held: "", backoffDueMs: 0 };
     byRow.set(row, incident);
     return incident;
   };
@@ -67,6 +80,7 @@ export function createIncidents(newId: (number: number) => string): Incidents {
         error: "",
         output: "",
         tried: [],
+        keptBack: undefined,
         sentAtMs: {},
       })),
     resume: (row, past) => add(row, () => past),

@@ -75,7 +75,8 @@ export class Ledger {
   decided(decision: Decision): void {
     this.#records.push(decision);
     this.#undecided += decision.alerts.length;
-    this.touch(decision.row);
+    // That of many has no monitor.
+    if (decision.row < this.#options.world.count) this.touch(decision.row);
   }
 
   /** A monitor changed its state. */
@@ -157,7 +158,7 @@ export class Ledger {
   #storedIncident(row: number, incident: Incident): StoredIncident {
     const { world, clock } = this.#options;
     const wallOf = (monoMs: number) => Math.round(clock.wallMs() + monoMs - clock.monoMs());
-    const { id, sinceWallMs, opened, seq, error, output, tried, sentAtMs, backoffDueMs } = incident;
+    const { id, sinceWallMs, opened, seq, error, output, tried, keptBack, sentAtMs, backoffDueMs } = incident;
     const waits = ((world.columns.flags[row] as number) & FLAG.backoff) !== 0;
     return {
       id,
@@ -167,6 +168,7 @@ export class Ledger {
       error,
       output,
       tried: [...tried],
+      ...(keptBack === undefined ? {} : { keptBack }),
       sentAtWallMs: Object.fromEntries(
         Object.entries(sentAtMs).map(([color, monoMs]) => [color, wallOf(monoMs)]),
       ),

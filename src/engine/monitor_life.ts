@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Color } from "../model/color.ts";
 import { EFFECT } from "../model/effect.ts";
 import { EVENT } from "../model/event.ts";
-import { type MonitorState, STATE, STATES } from "../model/state.ts";
+import { FLAG, type MonitorState, STATE, STATES } from "../model/state.ts";
 import { transition } from "../model/transition.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { Policy } from "../world/policy.ts";
@@ -37,7 +37,19 @@ export interface Verdict {
   readonly startRemedy: boolean;
 }
 
+/** What is asked before a remedy starts or an alert goes out, and told of changes; see protection.ts. */
+export interface LifeGuards {
+  /** A remedy is to start: "hold" puts it off, "pretend" goes on as if it ran. */
+  admits(row: number): "run" | "hold" | "pretend";
+  /** A remedy was put off. */
+  wanted(row: number, incident: Incident): void;
+  mayTell(row: number, color: Color, incident: Incident): boolean;
+  /** Indices into STATES. */
+  changed(row: number, before: number, after: number): void;
+}
+
 export interface LifeOptions {
+  readonly guards: LifeGuards;
   readonly world: World;
   readonly incidents: Incidents;
   readonly timers: DueHeap<Timer>;
@@ -105,14 +117,21 @@ export class MonitorLife {
   apply(row: number, event: number, cause?: () => Cause, silently?: Color): void {
     const before = this.#load(row);
     const policy = this.policy(row);
-    const effects = transition(this.#state, event, transitionPolicy(policy), this.#state);
+    let effects = transition(this.#state, event, transitionPolicy(policy), this.#state);
+    let held = false;
+    if (effects & EFFECT.startRemedy) {
+      const admission = this.#options.guards.admits(row);
+      held = admission === "hold";
+      if (held) transition(this.#state, EVENT.remedyPutOff, transitionPolicy(policy), this.#state);
+      if (admission !== "run") effects &= ~EFFECT.startRemedy;
+    }
     const after = this.#state.state;
     this.#store(row);
     if (effects === 0 && before === after && (after === STATE.up || after === STATE.pending)) return;
-    const step = { row, event, before, after, effects, policy, cause, silently };
+    const step = { row, event, before, after, effects, policy, cause, silently, held };
     if ((effects & EFFECT.closeIncident) === 0 || after === STATE.up) return this.#follow(step);
     // One trouble ended and another began unseen (during maintenance): two incidents, told one after the other.
-    this.#follow({ ...step, after: STATE.up, effects: effects & ENDING_EFFECTS });
+    this.#follow({ ...step, after: STATE.up, effects: effects & ENDING_EFFECTS, held: false });
     this.#follow({ ...step, before: STATE.up, effects: effects & ~ENDING_EFFECTS });
   }
 
@@ -126,9 +145,17 @@ export class MonitorLife {
     }
   }
 
+  /** Tells what people were not told when it happened. */
+  tell(row: number, color: Color): void {
+    const incident = this.#options.incidents.of(row);
+    if (incident === undefined) return;
+    const transition = nameOf(this.#options.world.columns.state[row] as number);
+    this.#commit({ row, incident, transition, alerts: [color], startRemedy: false });
+  }
+
   #follow(step: Step): void {
     const { row, before, after, effects, policy } = step;
-    const { world, metrics, clock, observe } = this.#options;
+    const { world, metrics, clock, observe, guards } = this.#options;
     if (before !== after) {
       world.columns.since[row] = Math.floor(clock.wallMs() / 1000);
       metrics.addMonitors(before, -1);
@@ -150,6 +177,8 @@ export class MonitorLife {
     if (effects & EFFECT.closeIncident) metrics.incidentClosed();
     this.#decide(step, incident);
     if (incident !== undefined) this.#startTimers(step, incident, policy);
+    if (before !== after) guards.changed(row, before, after);
+    if (step.held && incident !== undefined) guards.wanted(row, incident);
     const closed = incident !== undefined && (after === STATE.up || after === STATE.pending);
     if (before !== after) {
       const wallMs = clock.wallMs();
@@ -192,8 +221,11 @@ export class MonitorLife {
       }
     }
     const startRemedy = (effects & EFFECT.startRemedy) !== 0;
-    if (incident === undefined || (alerts.length === 0 && !startRemedy)) return;
-    this.#commit({ row, incident, transition: nameOf(after), alerts, startRemedy });
+    if (incident === undefined) return;
+    const told = alerts.filter((color) => this.#options.guards.mayTell(row, color, incident));
+    const opens = (effects & EFFECT.openIncident) !== 0;
+    if (told.length === 0 && !startRemedy && !opens) return;
+    this.#commit({ row, incident, transition: nameOf(after), alerts: told, startRemedy });
   }
 
   #commit(verdict: Omit<Verdict, "seq">): void {
@@ -223,10 +255,14 @@ export class MonitorLife {
   }
 
   #remind(row: number, incident: Incident): void {
-    if (this.#options.world.columns.state[row] !== STATE.down) return;
+    const { state, flags } = this.#options.world.columns;
+    const withheld = state[row] === STATE.repairing && ((flags[row] as number) & FLAG.redSent) !== 0;
+    if (state[row] !== STATE.down && !withheld) return;
     const repeatMs = this.policy(row).codes.red?.repeatMs ?? 0;
     if (repeatMs === 0) return;
-    this.#commit({ row, incident, transition: "reminder", alerts: ["red"], startRemedy: false });
+    if (this.#options.guards.mayTell(row, "red", incident)) {
+      this.#commit({ row, incident, transition: "reminder", alerts: ["red"], startRemedy: false });
+    }
     const dueMs = this.#options.clock.monoMs() + repeatMs;
     this.#options.timers.push({ dueMs, kind: "reminder", row, token: incident.number });
   }
@@ -270,6 +306,8 @@ interface Step {
   readonly policy: Policy;
   readonly cause: (() => Cause) | undefined;
   readonly silently: Color | undefined;
+  /** The remedy that it asked for was put off. */
+  readonly held: boolean;
 }
 
 interface MachinePolicy {

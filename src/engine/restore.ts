@@ -11,6 +11,7 @@ import { FLAG, STATE, STATES } from "../model/state.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { World } from "../world/world.ts";
 import type { DueHeap } from "./due_heap.ts";
+import { GUARD_KIND } from "./digest.ts";
 import { type Incident, type Incidents, recordTried } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
 import { BACKOFF_CAP_MS, type LifeEvent, type MonitorLife, type Timer } from "./monitor_life.ts";
@@ -28,8 +29,15 @@ export interface RestoreOptions {
   /** Identities of the world's channels, by index. */
   readonly channelIds: readonly string[];
   readonly observe: (event: LifeEvent) => void;
-  /** Runs a repair that was cut off once more: only one that says of itself that this does no harm. */
-  readonly repairAgain: (row: number, attempt: number) => void;
+  /** What stands between decisions and harm. */
+  readonly guards: RestoreGuards;
+}
+
+export interface RestoreGuards {
+  /** The row is not simply up, and goes on with its trouble, if it has one. */
+  resumed(row: number, incident: Incident | undefined): void;
+  /** Its repair is not running: it may begin once more when nothing stands against it. */
+  takeBack(row: number): void;
 }
 
 export interface RestoreReport {
@@ -63,7 +71,7 @@ export function restoreAll(restored: Restored, options: RestoreOptions): Restore
     const row = rows.get(monitor);
     if (row !== undefined && mayRunAgain({ incident, attempt, row }, options)) {
       again.add(row);
-      options.repairAgain(row, attempt);
+      withdrawRepair({ incident, attempt, row }, options);
     } else endRepair({ incident, attempt, row }, options);
   }
   // To verification, without a claim; for a monitor that is not repairing the event means nothing.
@@ -93,7 +101,9 @@ export function restoreAlerts(
   let dead = 0;
   outbox.reserveUpTo(restored.lastAlertId);
   for (const alert of restored.alerts) {
-    let row = rows.get(alert.monitor) ?? strangers.get(alert.monitor);
+    // A digest is about no single monitor, whatever one may be called.
+    const known = alert.message.kind === GUARD_KIND ? undefined : rows.get(alert.monitor);
+    let row = known ?? strangers.get(alert.monitor);
     if (row === undefined) strangers.set(alert.monitor, row = NO_ROW - strangers.size);
     const channel = channelIds.indexOf(alert.channelId);
     if (channel < 0) {
@@ -140,6 +150,7 @@ function restoreMonitor(row: number, stands: StoredState, options: RestoreOption
   metrics.addMonitors(stands.state, 1);
   ledger.isStored(row);
   const incident = stands.incident === null ? undefined : resumeIncident(row, stands, options);
+  options.guards.resumed(row, incident);
   const to = STATES[stands.state] ?? "unknown";
   const wallMs = clock.wallMs();
   observe({ row, monitor: world.name(row), from: "pending", to, incident, closed: false, wallMs });
@@ -160,6 +171,7 @@ function resumeIncident(row: number, stands: StoredState, options: RestoreOption
     error: past.error,
     output: past.output,
     tried: [...past.tried],
+    keptBack: past.keptBack,
     sentAtMs: Object.fromEntries(
       Object.entries(past.sentAtWallMs).map(([color, wallMs]) => [color, monoOf(wallMs)]),
     ) as Partial<Record<Color, number>>,
@@ -218,6 +230,16 @@ function endRepair({ incident, attempt, row }: CutOff, { incidents, ledger, cloc
   if (row === undefined || open?.id !== incident) return;
   recordTried(open, `repair ${attempt}: ${text}`);
   ledger.touch(row);
+}
+
+/** Running it twice does no harm: it is decided anew, through the gate that every repair goes through. */
+function withdrawRepair(
+  { incident, attempt, row }: CutOff & { readonly row: number },
+  { ledger, clock, guards }: RestoreOptions,
+): void {
+  const text = "cpra ended while it ran; it may run again";
+  ledger.add({ type: "repair-ended", incident, attempt, how: "withdrawn", text, atWallMs: clock.wallMs() });
+  guards.takeBack(row);
 }
 
 function forgetIfOld({ monitor, atWallMs, stands }: MonitorStands, { ledger, clock }: RestoreOptions): void {

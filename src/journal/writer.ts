@@ -9,15 +9,17 @@ import type {
   Standing,
 } from "../model/journal_record.ts";
 
-/** A row that is written again (after a failure whose commit did take place) stays as it is: `OR IGNORE`. */
+/** A row that is written again (after a failure whose commit did take place) stays as it is. */
 const SQL = {
   alert: `INSERT OR IGNORE INTO alerts
     (id, monitor, incident, channel, color, message, state, attempt, due_ms, error, created_ms)
     VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, '', ?)`,
   settle: "UPDATE alerts SET state = ?, error = ?, settled_ms = ? WHERE id = ?",
   putOff: "UPDATE alerts SET attempt = ?, due_ms = ? WHERE id = ?",
-  repair: `INSERT OR IGNORE INTO repairs (incident, attempt, monitor, error, started_ms, how, text)
-    VALUES (?, ?, ?, ?, ?, '', '')`,
+  repair: `INSERT INTO repairs (incident, attempt, monitor, error, started_ms, how, text)
+    VALUES (?, ?, ?, ?, ?, '', '')
+    ON CONFLICT (incident, attempt) DO UPDATE SET error = excluded.error, started_ms = excluded.started_ms,
+      ended_ms = NULL, how = '', text = '' WHERE how = 'withdrawn'`,
   endRepair: "UPDATE repairs SET ended_ms = ?, how = ?, text = ? WHERE incident = ? AND attempt = ?",
   event: "INSERT INTO events (incident, at_ms, what, detail) VALUES (?, ?, ?, ?)",
   monitor: `INSERT INTO monitors VALUES (?, ?, ?)

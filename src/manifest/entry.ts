@@ -3,6 +3,7 @@ import { suggest } from "../base/suggest.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
 import { typeWord } from "./found_value.ts";
 import type { CodeKinds } from "./codes.ts";
+import type { DependencyEdges } from "./dependency_cycles.ts";
 import { isMapping, layOver } from "./layers.ts";
 import { readMonitor } from "./monitor.ts";
 import type { NameIndex } from "./name_index.ts";
@@ -39,6 +40,8 @@ export interface EntryReader {
   readonly problems: ProblemList;
   readonly names: NameIndex;
   readonly openReferences: OpenReference[];
+  /** Of the monitors that have any. */
+  readonly dependencies: DependencyEdges[];
   readonly env: Environment;
   readonly secretReader: SecretReader;
   readonly lenient: boolean;
@@ -150,6 +153,10 @@ function keepName(
     if (reader.names.has(dependency)) continue;
     const at = scope.placeOf(["depends_on", index], "value");
     reader.openReferences.push({ name: dependency, monitor: name, place: at, path: `depends_on[${index}]` });
+  }
+  if (monitor.dependsOn.length > 0) {
+    const at = scope.placeOf(["depends_on"], "value");
+    reader.dependencies.push({ monitor: name, dependsOn: monitor.dependsOn, place: at });
   }
   if (reader.groups.size > 0) warnOfGroups(scope, reader, monitor.groups);
   return scope.failed ? undefined : monitor;

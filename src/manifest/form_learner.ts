@@ -68,7 +68,13 @@ function readAlone(text: string, options: LearnOptions): AloneRead | undefined {
   const problems = new ProblemList({ strict: false });
   const reads: ConfigRead[] = [];
   const offset = document.offsetOf(path, "value") ?? 0;
-  const spec = readEntry({ ...options.reader, problems, names: new NameIndex(), openReferences: [] }, {
+  const spec = readEntry({
+    ...options.reader,
+    problems,
+    names: new NameIndex(),
+    openReferences: [],
+    dependencies: [],
+  }, {
     own: {
       value,
       source,

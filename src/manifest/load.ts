@@ -4,6 +4,7 @@
  * text or tree; what is kept is the names' hashes and what could not be cut.
  * All problems are collected. Without `lenient`, a result with errors must not be used, whatever was handed out.
  */
+import type { MaintenanceWindow } from "../model/maintenance.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
 import { type MonitorRows, ROW, ROW_WORDS } from "../model/monitor_rows.ts";
 import type { Registries } from "../model/plugin.ts";
@@ -18,7 +19,6 @@ import { WHOLE_BYTES_MAX } from "./limits.ts";
 import type { UsedInputs } from "./loader_messages.ts";
 import { Loaders, type LoaderThreads } from "./loaders.ts";
 import { type LoadedFile, readFileRoots } from "./loaded_file.ts";
-import type { MaintenanceWindow } from "./maintenance.ts";
 import { NameIndex } from "./name_index.ts";
 import {
   type BrokenEntry,
@@ -54,7 +54,10 @@ export interface LoadOptions {
   /** A missing file becomes a warning. */
   readonly allowMissing?: boolean;
   /** What `settings:` says, before the first monitor is handed out: what receives monitors can be made here. */
-  readonly onSettings?: (settings: SettingsLayer) => Promise<void>;
+  readonly onSettings?: (
+    settings: SettingsLayer,
+    maintenance: readonly MaintenanceWindow[],
+  ) => Promise<void>;
   /** Threads that parse large files, by range; without them all is parsed in this one. Needs `onRows`. */
   readonly loaders?: LoaderThreads;
   /** Takes the monitors that loader threads read, the first `count` of each block, in order with those of the sink. */
@@ -95,7 +98,7 @@ export async function streamManifests(
 ): Promise<LoadResult> {
   const load = new Load(options, onMonitor);
   await load.readRoots(sources);
-  await options.onSettings?.(load.settings);
+  await options.onSettings?.(load.settings, load.maintenance);
   await load.readMonitors();
   return load.finish();
 }
@@ -147,6 +150,7 @@ class Load {
       problems: this.#problems,
       names: new NameIndex(),
       openReferences: [],
+      dependencies: [],
       env: notedEnvironment(options.env, this.#variables),
       secretReader: createSecretReader(),
       lenient: options.lenient === true,
@@ -156,6 +160,10 @@ class Load {
 
   get settings(): SettingsLayer {
     return this.#sections.settings;
+  }
+
+  get maintenance(): readonly MaintenanceWindow[] {
+    return this.#sections.maintenance.map((entry) => entry.window);
   }
 
   async readRoots(sources: readonly string[]): Promise<void> {
@@ -281,7 +289,7 @@ class Load {
       leftOut: this.#leftOut,
       leftOutCount: this.#leftOutCount,
       settings: this.#sections.settings,
-      maintenance: this.#sections.maintenance.map((entry) => entry.window),
+      maintenance: this.maintenance,
       groups: Object.fromEntries(this.#sections.groups),
       files: this.#files.map((file) => file.input.name),
       used: {

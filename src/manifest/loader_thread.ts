@@ -84,6 +84,7 @@ class Loader {
       problems: new ProblemList({ strict: false }),
       names: new NameIndex(),
       openReferences: [],
+      dependencies: [],
       env: notedEnvironment(boot.env, this.#variables),
       secretReader: createSecretReader(),
       lenient: false,
@@ -153,7 +154,13 @@ class Loader {
     if (text === undefined) return undefined;
     this.#rows.clear();
     const problems = new ProblemList({ strict: false });
-    const reader = { ...this.#reader, problems, names: new NameIndex(), openReferences: [] };
+    const reader = {
+      ...this.#reader,
+      problems,
+      names: new NameIndex(),
+      openReferences: [],
+      dependencies: [],
+    };
     let isClean = true;
     readers.of(indent).read(wholeText({ file: "", text, line: 0 }), {
       known: (form, found, at) => this.#addKnown(form, found, at.line),

@@ -1,5 +1,6 @@
 /** `maintenance`: windows in which a monitor is checked but neither repaired nor alerted about (but for gray). */
 import { z } from "../base/schema.ts";
+import type { MaintenanceMatch, MaintenanceTime, MaintenanceWindow } from "../model/maintenance.ts";
 import { typeWord } from "./found_value.ts";
 import { inputJsonSchema } from "./schema_keys.ts";
 import type { Path } from "./problem.ts";
@@ -7,34 +8,6 @@ import type { Scope } from "./scope.ts";
 import type { Shape } from "./shapes.ts";
 
 const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
-
-export interface MaintenanceMatch {
-  readonly all: boolean;
-  readonly monitors: readonly string[];
-  readonly groups: readonly string[];
-  /** Every one of them must be equal. */
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-export type MaintenanceTime =
-  | { readonly kind: "once"; readonly startMs: number; readonly endMs: number }
-  | {
-    readonly kind: "weekly";
-    /** 0 = Sunday; the day on which the window begins. */
-    readonly days: readonly number[];
-    /** Minutes after midnight; an end at or before the start lies on the next day. */
-    readonly fromMinute: number;
-    readonly toMinute: number;
-    /** IANA name. */
-    readonly zone: string;
-  };
-
-/** A monitor is in the window when it is named, or is in one of the groups, or carries all the labels. */
-export interface MaintenanceWindow {
-  readonly name: string;
-  readonly match: MaintenanceMatch;
-  readonly time: MaintenanceTime;
-}
 
 const MOMENT = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$/, {
   error: "expected a time with its offset, such as 2026-01-31T22:00:00Z",

@@ -5,13 +5,14 @@
  */
 import type { z } from "../base/schema.ts";
 import { z as zod } from "../base/schema.ts";
+import type { MaintenanceWindow } from "../model/maintenance.ts";
 import type { ChannelSpec } from "../model/monitor.ts";
 import type { Catalog } from "./catalog.ts";
 import { distinctChannels, readChannels } from "./channels.ts";
 import { unknownKey } from "./explain.ts";
 import { typeWord } from "./found_value.ts";
 import { isMapping } from "./layers.ts";
-import { type MaintenanceWindow, readMaintenance } from "./maintenance.ts";
+import { readMaintenance } from "./maintenance.ts";
 import type { Path, Place } from "./problem.ts";
 import { inputJsonSchema, keysAt } from "./schema_keys.ts";
 import type { Layer, Scope } from "./scope.ts";

@@ -6,6 +6,7 @@
 import { durationField } from "../base/fields.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../base/log.ts";
 import { z } from "../base/schema.ts";
+import { GUARD_FIELD, REMEDIATION_FIELD, resolveGuard, resolveRemediation } from "./protection_settings.ts";
 import { inputJsonSchema } from "./schema_keys.ts";
 import type { Shape } from "./shapes.ts";
 
@@ -53,6 +54,8 @@ export interface Settings {
   /** From the first signal to the exit. */
   readonly shutdownTimeoutMs: number;
   readonly pipelines: Readonly<Record<Pipeline, PipelineSettings>>;
+  readonly remediation: ReturnType<typeof resolveRemediation>;
+  readonly guard: ReturnType<typeof resolveGuard>;
 }
 
 const POWER_OF_TWO = z.number().int().min(16).max(1 << 22).refine((value) => (value & (value - 1)) === 0, {
@@ -92,6 +95,8 @@ const SETTINGS = z.strictObject({
   pulse: PIPELINE.optional(),
   intervention: PIPELINE.optional(),
   code: PIPELINE.optional(),
+  remediation: REMEDIATION_FIELD.optional(),
+  guard: GUARD_FIELD.optional(),
 });
 
 /** What one source states; everything may be absent. Durations are ms. */
@@ -147,6 +152,8 @@ export function resolveSettings(
     state: rising.state ?? null,
     shutdownTimeoutMs: rising.shutdown_timeout ?? 30_000,
     pipelines: { pulse: pipeline("pulse"), intervention: pipeline("intervention"), code: pipeline("code") },
+    remediation: resolveRemediation(layers.map((layer) => layer.remediation)),
+    guard: resolveGuard(layers.map((layer) => layer.guard)),
   };
   return { settings, faults };
 }

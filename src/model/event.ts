@@ -20,6 +20,10 @@ export const EVENTS = [
   /** The first of the windows that cover the monitor began, or the last of them ended. */
   "maintenanceBegan",
   "maintenanceEnded",
+  /** The remedy that was to start is held back before it began: it waits like a back-off, and its attempt is not used up. */
+  "remedyPutOff",
+  /** A repair that waits will not run soon: people have to know. */
+  "remedyWithheld",
 ] as const;
 export type EventName = typeof EVENTS[number];
 
@@ -33,4 +37,6 @@ export const EVENT = {
   verifyTimedOut: 6,
   maintenanceBegan: 7,
   maintenanceEnded: 8,
+  remedyPutOff: 9,
+  remedyWithheld: 10,
 } as const satisfies Record<EventName, number>;

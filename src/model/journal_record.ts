@@ -17,7 +17,7 @@ export interface AlertDecision {
   readonly message: AlertMessage;
 }
 
-/** One decision about one monitor, with everything its acts need. Its alerts and its remedy wait for the commit. */
+/** One decision about one monitor, or about many (then `row` is beyond any of the world), with everything its acts need. Its alerts and its remedy wait for the commit. */
 export interface Decision {
   readonly type: "decision";
   readonly row: number;
@@ -39,6 +39,8 @@ export interface StoredIncident {
   readonly error: string;
   readonly output: string;
   readonly tried: readonly string[];
+  /** Why alerts of it were not sent one by one. */
+  readonly keptBack?: "dependency" | "digest";
   /** Time of the last message per colour. */
   readonly sentAtWallMs: Readonly<Partial<Record<Color, number>>>;
   /** End of the wait before the next repair; 0 when none waits. */
@@ -97,7 +99,8 @@ export interface AlertPutOff {
   readonly dueWallMs: number;
 }
 
-export const REPAIR_ENDS = ["succeeded", "failed", "lost"] as const;
+/** `withdrawn`: it never began, and its attempt may be decided again. */
+export const REPAIR_ENDS = ["succeeded", "failed", "lost", "withdrawn"] as const;
 export type RepairEnd = typeof REPAIR_ENDS[number];
 
 export interface RepairEnded {

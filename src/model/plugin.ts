@@ -119,6 +119,8 @@ export interface Remedy<Config = unknown> extends PluginInfo<Config> {
   readonly split: (config: Config) => SplitConfig;
   readonly descriptors: number;
   readonly estimateMs: number;
+  /** The target is only a means (a script, a web hook) that may serve many monitors: what is acted on is the monitor. */
+  readonly perMonitor?: true;
   /** What would be done, for dry runs and the audit trail: "restart container web". */
   describe(target: string, config: unknown): string;
   run(request: RemedyRequest, signal: AbortSignal): Promise<RemedyResult>;

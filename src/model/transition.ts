@@ -12,7 +12,8 @@
  *   target that healed by itself is not restarted. A failure there only breaks the streak.
  * - Verification that takes too long counts as a repair that did not help.
  * - Attempts left = maxAttempts − attempts; `attempts` goes up when a remedy starts. Red is sent once per incident, when
- *   no remedy will run (any more), and green whenever an incident closes.
+ *   no remedy will run (any more) or one is withheld, and green whenever an incident closes.
+ * - A remedy that is put off before it began waits as a back-off does; one that is withheld has told red and still waits.
  * - Yellow is sent at the first failure of a degradation, once; green after it only if yellow was sent.
  * - An event that does not fit the state (a second end of one remedy, a late timer) changes nothing.
  *
@@ -23,7 +24,7 @@
  *   incident opens then, with its remedy or red.
  * - An incident that was open before stays open. If it heals (K passes, M after a repair), its close and green come at the
  *   end, even if the monitor is degraded by then. If it falls again to T before the end, it is the same incident going on.
- * - At the end an open incident that never had its red goes on with the row it missed: attempts left → back-off, else red.
+ * - At the end an open incident goes on with the row it missed: attempts left → back-off, else red if it never had it.
  * - At the end yellow is sent if the last check failed, below T, and people do not know yellow yet; green if they know
  *   yellow and the monitor is up. Events of a time that is over (cyan) are not told later.
  */
@@ -85,12 +86,18 @@ const TABLE: Readonly<Partial<Record<StateName | "backoff", Readonly<Partial<Rec
     up: { checkPassed: comeUp, checkFailed: worsen, maintenanceBegan: suspend },
     degraded: { checkPassed: recover, checkFailed: worsen, maintenanceBegan: suspend },
     down: { checkPassed: heal, checkFailed: failOn, maintenanceBegan: suspend },
-    repairing: { remedySucceeded: verify, remedyFailed: failRepair, maintenanceBegan: suspend },
+    repairing: {
+      remedySucceeded: verify,
+      remedyFailed: failRepair,
+      maintenanceBegan: suspend,
+      remedyPutOff: putOff,
+    },
     backoff: {
       checkPassed: heal,
       checkFailed: failOn,
       backoffElapsed: repairAgain,
       maintenanceBegan: suspend,
+      remedyWithheld: tellRed,
     },
     verifying: {
       checkPassed: prove,
@@ -172,7 +179,7 @@ function prove(monitor: MonitorState, _policy: TransitionPolicy, quiet: boolean)
 function disprove(monitor: MonitorState, policy: TransitionPolicy, quiet: boolean): number {
   countFailure(monitor);
   const effects = failRepair(monitor, policy, quiet);
-  return effects & EFFECT.startBackoff ? effects | EFFECT.failedAgain : effects;
+  return quiet || effects & EFFECT.alertRed ? effects : effects | EFFECT.failedAgain;
 }
 
 /** A repair did not help: the next attempt after a back-off, or red. */
@@ -193,6 +200,14 @@ function repairAgain(monitor: MonitorState, policy: TransitionPolicy): number {
   if (attemptsLeft(monitor, policy)) return startRemedy(monitor);
   monitor.state = STATE.down;
   return tellRed(monitor);
+}
+
+/** The attempt is given back: nothing ran. In maintenance the end of it takes the repair up again. */
+function putOff(monitor: MonitorState, _policy: TransitionPolicy, quiet: boolean): number {
+  monitor.attempts -= 1;
+  if (quiet) monitor.state = STATE.down;
+  else monitor.flags |= FLAG.backoff;
+  return 0;
 }
 
 function suspend(monitor: MonitorState, _policy: TransitionPolicy, quiet: boolean): number {
@@ -218,7 +233,9 @@ function resume(monitor: MonitorState, policy: TransitionPolicy): number {
     effects |= open(monitor, policy);
   } else if (monitor.state === STATE.degraded && monitor.failures > 0) {
     effects |= tellYellow(monitor);
-  } else if (monitor.state === STATE.down && !(monitor.flags & FLAG.redSent)) {
+  } else if (
+    monitor.state === STATE.down && (attemptsLeft(monitor, policy) || !(monitor.flags & FLAG.redSent))
+  ) {
     effects |= failRepair(monitor, policy, false);
   }
   return effects;
@@ -250,7 +267,9 @@ function startRemedy(monitor: MonitorState): number {
   return EFFECT.startRemedy;
 }
 
+/** 0 when people know it already: a withheld repair told them. */
 function tellRed(monitor: MonitorState): number {
+  if (monitor.flags & FLAG.redSent) return 0;
   monitor.flags |= FLAG.redSent;
   return EFFECT.alertRed;
 }

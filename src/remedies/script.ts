@@ -48,6 +48,7 @@ export const SCRIPT: Remedy<ScriptConfig> = {
   split: ({ argv, ...shared }) => ({ target: JSON.stringify(argv), shared }),
   // Both ends of two pipes and the descriptor that tells of the end, while it starts.
   descriptors: 5,
+  perMonitor: true,
   estimateMs: 1000,
   // Without the arguments, which may hold a secret.
   describe: (target) => `run ${nameOf(parseArgv(target))}`,

@@ -33,6 +33,7 @@ export const WEBHOOK: Remedy<CallConfig> = {
   example: EXAMPLE,
   split: ({ url, ...shared }) => ({ target: url, shared }),
   descriptors: 1,
+  perMonitor: true,
   estimateMs: 500,
   describe: (target) => `call webhook ${urlOrigin(target)}`,
   run: runWebhook,

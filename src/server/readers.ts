@@ -53,6 +53,18 @@ export interface StatusReport {
   readonly latencyMs: Quantiles;
   readonly incidentsOpen: number;
   readonly alertsPending: number;
+  readonly protection: ProtectionReport;
+}
+
+/** What holds repairs back. */
+export interface ProtectionReport {
+  /** The kill switch. */
+  readonly frozen: boolean;
+  readonly repairsWaiting: number;
+  /** Scopes of the guard that are not clear. */
+  readonly guard: readonly { readonly scope: string; readonly state: "suspect" | "releasing" }[];
+  /** null: not in use, or it never passed. */
+  readonly canaries: Readonly<Record<string, boolean | null>>;
 }
 
 export interface MonitorQuery {

@@ -6,7 +6,7 @@
 import { STATES } from "../model/state.ts";
 import { renderExposition } from "../telemetry/exposition.ts";
 import { quantileUs } from "../telemetry/histogram.ts";
-import type { EngineMetric } from "../telemetry/metric_table.ts";
+import { CANARIES, type EngineMetric } from "../telemetry/metric_table.ts";
 import { MetricsView } from "../telemetry/metrics_view.ts";
 import { MetricsWindow } from "../telemetry/metrics_window.ts";
 import { type BuildInfo, processFamilies } from "../telemetry/process_metrics.ts";
@@ -16,7 +16,7 @@ import { milliseconds, quantilesMs, rounded } from "./figures.ts";
 import { createIncidentLog } from "./incident_log.ts";
 import type { IncidentEvent, SharedState } from "./messages.ts";
 import { closedIncident, monitorDetail, monitorSummary, openIncident } from "./monitor_report.ts";
-import type { HealthReport, PipelineReport, ServerReaders } from "./readers.ts";
+import type { HealthReport, PipelineReport, ProtectionReport, ServerReaders } from "./readers.ts";
 
 /** The engine ticks every few ms and sleeps a fraction of a second at most; silence this long is a hang. */
 const TICK_AGE_LIMIT_MS = 5000;
@@ -157,6 +157,25 @@ function statusFigures({ world, metrics, window }: Attached) {
     latencyMs: quantilesMs(window.histogram("checkLatency", [])),
     incidentsOpen: metrics.value("incidentsOpen", []),
     alertsPending: metrics.value("alertsPending", []),
+    protection: protectionReport(metrics),
+  };
+}
+
+function protectionReport(metrics: MetricsView): ProtectionReport {
+  const guard: { scope: string; state: "suspect" | "releasing" }[] = [];
+  for (const [index, scope] of metrics.scopes.entries()) {
+    const state = metrics.value("guard", [index]);
+    if (state !== 0) guard.push({ scope, state: state === 1 ? "suspect" : "releasing" });
+  }
+  const canaries = CANARIES.map((name, index) => {
+    const value = metrics.value("canary", [index]);
+    return [name, value < 0 ? null : value === 1] as const;
+  });
+  return {
+    frozen: metrics.value("frozen", []) === 1,
+    repairsWaiting: metrics.value("repairsWaiting", []),
+    guard,
+    canaries: Object.fromEntries(canaries),
   };
 }
 

@@ -35,6 +35,8 @@ export interface MetricDimensions {
  */
 export const CHANNEL_SLOTS = 512;
 export const OTHER_CHANNELS = "(others)";
+/** Scopes of the guard: the fleet first, then groups; those past that are not shown one by one. */
+export const SCOPE_SLOTS = 256;
 
 export interface FamilyLayout {
   readonly family: MetricFamily;
@@ -83,7 +85,7 @@ export function seriesOffset(layout: FamilyLayout, labels: readonly number[]): n
 
 /** Values of a label by index; the channels are the reader's, since they grow. */
 export function domainValues(
-  domain: Exclude<LabelDomain, "channel">,
+  domain: Exclude<LabelDomain, "channel" | "scope">,
   dimensions: MetricDimensions,
 ): readonly string[] {
   if (domain === "probe") return dimensions.probes;
@@ -94,5 +96,6 @@ export function domainValues(
 }
 
 function domainSize(domain: LabelDomain, dimensions: MetricDimensions): number {
+  if (domain === "scope") return SCOPE_SLOTS;
   return domain === "channel" ? CHANNEL_SLOTS : domainValues(domain, dimensions).length;
 }

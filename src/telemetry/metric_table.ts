@@ -8,12 +8,14 @@
  */
 import { COLORS } from "../model/color.ts";
 import { OUTCOMES } from "../model/outcome.ts";
+import { HOLD_REASONS } from "../model/protection.ts";
 
 /** How one run of a remedy ended. */
-export const INTERVENTION_OUTCOMES = ["succeeded", "failed", "lost"] as const;
+export const INTERVENTION_OUTCOMES = ["succeeded", "failed", "lost", "dry_run"] as const;
 export const INTERVENTION_SUCCEEDED = 0;
 export const INTERVENTION_FAILED = 1;
 export const INTERVENTION_LOST = 2;
+export const INTERVENTION_DRY_RUN = 3;
 
 /** How one attempt to deliver an alert ended. */
 export const ALERT_OUTCOMES = ["sent", "retry", "refused", "lost"] as const;
@@ -22,17 +24,40 @@ export const ALERT_RETRY = 1;
 export const ALERT_REFUSED = 2;
 export const ALERT_LOST = 3;
 
+/** What makes the guard hold repairs back. */
+export const GUARD_CAUSES = ["down_together", "local_errors", "canaries"] as const;
+export type GuardCause = typeof GUARD_CAUSES[number];
+
+/** Why an alert was not sent to people one by one. */
+export const SUPPRESSIONS = ["dependency", "digest"] as const;
+export type Suppression = typeof SUPPRESSIONS[number];
+
+/** What tells our own faults from the fleet's. */
+export const CANARIES = ["loopback", "gateway", "resolver"] as const;
+export type Canary = typeof CANARIES[number];
+
 /** The percentiles of the wait that sizing predicts. */
 export const WAIT_PERCENTILES = ["50", "95", "99"] as const;
 
 /** What a label's values come from; the closed ones are here, the others are known at boot (MetricDimensions). */
-export type LabelDomain = "probe" | "remedy" | "channel" | "pipeline" | "state" | keyof typeof CLOSED_DOMAINS;
+export type LabelDomain =
+  | "probe"
+  | "remedy"
+  | "channel"
+  | "scope"
+  | "pipeline"
+  | "state"
+  | keyof typeof CLOSED_DOMAINS;
 export const CLOSED_DOMAINS = {
   color: COLORS,
   checkOutcome: OUTCOMES,
   interventionOutcome: INTERVENTION_OUTCOMES,
   alertOutcome: ALERT_OUTCOMES,
   percentile: WAIT_PERCENTILES,
+  holdReason: HOLD_REASONS,
+  guardCause: GUARD_CAUSES,
+  suppression: SUPPRESSIONS,
+  canary: CANARIES,
 } as const;
 
 export type MetricType = "counter" | "gauge" | "histogram";
@@ -211,6 +236,29 @@ export const ENGINE_METRICS = {
   ),
   incidentsOpen: gauge("cpra_incidents_open", "Incidents that are open.", []),
   incidents: counter("cpra_incidents_total", "Incidents opened.", []),
+  frozen: gauge("cpra_remediation_frozen", "Whether the kill switch holds all repairs back: 1 or 0.", []),
+  repairsWaiting: gauge("cpra_remediation_waiting", "Repairs that are wanted and held back.", []),
+  repairsHeld: counter("cpra_remediation_held_total", "Repairs held back, counted once per reason.", [
+    ["reason", "holdReason"],
+  ]),
+  guard: gauge(
+    "cpra_guard",
+    "State of the guard: 0 clear, 1 suspect (no repairs), 2 releasing (repairs one by one).",
+    [
+      ["scope", "scope"],
+    ],
+  ),
+  guardTrips: counter("cpra_guard_trips_total", "Times the guard became suspect.", [["cause", "guardCause"]]),
+  alertsSuppressed: counter(
+    "cpra_alerts_suppressed_total",
+    "Alerts not sent one by one: part of a digest, or a monitor it depends on is down.",
+    [["color", "color"], ["reason", "suppression"]],
+  ),
+  canary: gauge(
+    "cpra_canary",
+    "Checks of our own way out: 1 passes, 0 fails, -1 not in use or never passed.",
+    [["canary", "canary"]],
+  ),
   engineTick: histogram(
     "cpra_engine_tick_seconds",
     "Work of one engine tick; its count going up is the engine's heartbeat.",

@@ -6,7 +6,7 @@
  * Typical load: some 100,000 calls a second; a counter costs about 10 ns, a histogram 10 to 40 ns by the bucket it falls
  * in: indices only, no look-ups, no garbage. It does not read (metrics_view.ts) and does not format (exposition.ts).
  */
-import { ALERT_OUTCOMES, INTERVENTION_OUTCOMES } from "./metric_table.ts";
+import { ALERT_OUTCOMES, INTERVENTION_DRY_RUN, INTERVENTION_OUTCOMES, SUPPRESSIONS } from "./metric_table.ts";
 import { COLORS } from "../model/color.ts";
 import { OUTCOMES } from "../model/outcome.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type MetricLayout,
   metricLayout,
   OTHER_CHANNELS,
+  SCOPE_SLOTS,
 } from "./metric_layout.ts";
 
 /** What another thread needs to read the cells; goes through postMessage. Take a new one after channels were added. */
@@ -23,6 +24,8 @@ export interface MetricsHandle {
   readonly dimensions: MetricDimensions;
   /** Labels of the channel slots in use, each once. */
   readonly channelSlots: readonly string[];
+  /** Labels of the guard's scopes. */
+  readonly scopeSlots: readonly string[];
 }
 
 export interface QueueGauges {
@@ -64,6 +67,7 @@ export class EngineMetrics {
   readonly #dimensions: MetricDimensions;
   readonly #at: MetricLayout["families"];
   readonly #channelSlots: string[] = [];
+  readonly #scopeSlots: string[] = [];
   /** Channel index → slot; channels of one description share a slot, since a series may appear only once. */
   readonly #slotOfChannel: number[] = [];
   readonly #checks: number;
@@ -98,7 +102,12 @@ export class EngineMetrics {
   }
 
   handle(): MetricsHandle {
-    return { buffer: this.#buffer, dimensions: this.#dimensions, channelSlots: [...this.#channelSlots] };
+    return {
+      buffer: this.#buffer,
+      dimensions: this.#dimensions,
+      channelSlots: [...this.#channelSlots],
+      scopeSlots: [...this.#scopeSlots],
+    };
   }
 
   /** One per channel, in the order of the channels' indices; `description` goes out as a label: no secrets in it. */
@@ -109,6 +118,11 @@ export class EngineMetrics {
       this.#channelSlots[slot] = slot === CHANNEL_SLOTS - 1 ? OTHER_CHANNELS : description;
     }
     this.#slotOfChannel.push(slot);
+  }
+
+  /** Index for setGuard(); -1 when there is no room to show it. */
+  addScope(name: string): number {
+    return this.#scopeSlots.length < SCOPE_SLOTS ? this.#scopeSlots.push(name) - 1 : -1;
   }
 
   countCheck(probe: number, outcome: number, durationUs: number): void {
@@ -200,6 +214,41 @@ export class EngineMetrics {
 
   incidentClosed(): void {
     (this.#cells[this.#at.incidentsOpen.offset] as number)--;
+  }
+
+  countDryRun(remedy: number): void {
+    const series = remedy * INTERVENTION_OUTCOMES.length + INTERVENTION_DRY_RUN;
+    (this.#cells[this.#at.interventions.offset + series] as number)++;
+  }
+
+  setFrozen(frozen: boolean): void {
+    this.#cells[this.#at.frozen.offset] = frozen ? 1 : 0;
+  }
+
+  setRepairsWaiting(count: number): void {
+    this.#cells[this.#at.repairsWaiting.offset] = count;
+  }
+
+  countHeld(reason: number): void {
+    (this.#cells[this.#at.repairsHeld.offset + reason] as number)++;
+  }
+
+  /** `scope` from addScope(). */
+  setGuard(scope: number, state: number): void {
+    if (scope >= 0) this.#cells[this.#at.guard.offset + scope] = state;
+  }
+
+  countGuardTrip(cause: number): void {
+    (this.#cells[this.#at.guardTrips.offset + cause] as number)++;
+  }
+
+  countSuppressed(color: number, reason: number): void {
+    (this.#cells[this.#at.alertsSuppressed.offset + color * SUPPRESSIONS.length + reason] as number)++;
+  }
+
+  /** 1 passes, 0 fails, -1 tells nothing. */
+  setCanary(canary: number, value: number): void {
+    this.#cells[this.#at.canary.offset + canary] = value;
   }
 
   countWorkerRestart(pipeline: number): void {

@@ -27,6 +27,11 @@ export class MetricsView {
     this.cells = this.#layout.memory.attach(handle.buffer).cells;
   }
 
+  /** Scopes of the guard by their index. */
+  get scopes(): readonly string[] {
+    return this.#handle.scopeSlots;
+  }
+
   /** The value of a counter or gauge; `labels` are indices in the order of the table. */
   value(metric: EngineMetric, labels: readonly number[], cells: Float64Array = this.cells): number {
     return cells[seriesOffset(this.#layout.families[metric], labels)] as number;
@@ -93,6 +98,8 @@ export class MetricsView {
     const [name, domain] = label;
     const values = domain === "channel"
       ? this.#handle.channelSlots
+      : domain === "scope"
+      ? this.#handle.scopeSlots
       : domainValues(domain, this.#handle.dimensions);
     values.forEach((value, index) => {
       this.#eachSeries(labels, visit, [...indices, index], [...pairs, [name, value]]);

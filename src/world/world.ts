@@ -146,6 +146,7 @@ export class World extends WorldView {
   readonly #rowsInUse: Uint32Array;
   /** By the specs that stand for many rows. */
   readonly #policies = new WeakMap<MonitorSpec, number>();
+  #unlisted = 0;
 
   constructor(capacity: number, arenaBytes: number) {
     const interner = createInterner();
@@ -164,7 +165,22 @@ export class World extends WorldView {
   /** Row of the new monitor. Throws WorldFullError, having added nothing. The caller knows that the name is new. */
   add(spec: MonitorSpec): number {
     const row = this.count;
-    if (row === this.capacity) throw new WorldFullError(rowsFull(spec.name, this.capacity));
+    if (row + this.#unlisted === this.capacity) throw new WorldFullError(rowsFull(spec.name, this.capacity));
+    this.#write(row, spec);
+    this.#rowsInUse[0] = row + 1;
+    return row;
+  }
+
+  /** As add(), for what is checked and is no monitor: its row is at the far end, above `count`, and in no list. */
+  addUnlisted(spec: MonitorSpec): number {
+    const row = this.capacity - 1 - this.#unlisted;
+    if (row < this.count) throw new WorldFullError(rowsFull(spec.name, this.capacity));
+    this.#write(row, spec);
+    this.#unlisted++;
+    return row;
+  }
+
+  #write(row: number, spec: MonitorSpec): void {
     const remedyTarget = spec.remedy?.target ?? "";
     const attributes = attributesJson(spec);
     const units = spec.name.length + spec.probe.target.length + remedyTarget.length + attributes.length;
@@ -182,8 +198,6 @@ export class World extends WorldView {
     columns.policy[row] = this.#interner.policyOf(spec);
     columns.wheelNext[row] = -1;
     columns.wheelPrevious[row] = -1;
-    this.#rowsInUse[0] = row + 1;
-    return row;
   }
 
   /**
@@ -219,7 +233,9 @@ export class World extends WorldView {
     const nameBytes = rows.words[words + ROW.nameBytes] as number;
     const targetBytes = rows.words[words + ROW.targetBytes] as number;
     const remedyBytes = rows.words[words + ROW.remedyTargetBytes] as number;
-    if (row === this.capacity) throw new WorldFullError(rowsFull(textAt(rows, at, nameBytes), this.capacity));
+    if (row + this.#unlisted === this.capacity) {
+      throw new WorldFullError(rowsFull(textAt(rows, at, nameBytes), this.capacity));
+    }
     if (!writer.hasRoom(bytes, 4)) {
       throw new WorldFullError(textFull(textAt(rows, at, nameBytes), this.#handle.arena.byteLength));
     }

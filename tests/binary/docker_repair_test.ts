@@ -82,7 +82,10 @@ test(
     const gone = monitor({ port: gonePort, container: "gone", engine, sink: sink.url });
     gone.intervention.config.container = "no-such-container";
     const monitors = [monitor({ port: webPort, container: "web", engine, sink: sink.url }), gone];
-    writeFileSync(join(folder.path, "m.json"), JSON.stringify(monitors));
+    writeFileSync(
+      join(folder.path, "m.json"),
+      JSON.stringify({ settings: { remediation: { hold: 0, cooldown: 0 } }, monitors }),
+    );
     await using cpra = new RunningBinary([
       "--yaml",
       join(folder.path, "m.json"),

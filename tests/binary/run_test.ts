@@ -89,7 +89,8 @@ test("a repair by script: cyan after it, green after verification, one incident 
   writeFileSync(flag, "");
   writeFileSync(
     join(folder.path, "m.yaml"),
-    `monitors:
+    `settings: {remediation: {hold: 0, cooldown: 0}}
+monitors:
   - name: flag
     pulse_check: {type: script, interval: 300ms, max_failures: 2, verification: {checks: 2}, script: {path: ${check}, args: [${flag}]}}
     intervention: {action: script, config: {path: ${fix}, args: [${flag}]}}

@@ -46,6 +46,21 @@ test("a batch is stored whole or not at all", () => {
   store.close();
 });
 
+test("a repair that was withdrawn is open again when its attempt is decided anew, one that ran is not", () => {
+  using folder = tempFolder();
+  const store = new Store(join(folder.path, "j.db"), 0);
+  const again = (id: number) => decision(id, { remedy: { attempt: 1, error: "" } });
+  for (const [id, how] of [[1, "withdrawn"], [2, "succeeded"]] as const) {
+    const { incident } = again(id);
+    store.commit([again(id), { type: "repair-ended", incident, attempt: 1, how, text: "", atWallMs: 5 }]);
+    assert.equal(store.standing().repairs.length, 0);
+    store.commit([again(id)]);
+    assert.equal(store.standing().repairs.length, how === "withdrawn" ? 1 : 0);
+    store.commit([{ type: "repair-ended", incident, attempt: 1, how: "failed", text: "", atWallMs: 6 }]);
+  }
+  store.close();
+});
+
 test("a standing takes the place of what was pending, open and known", () => {
   using folder = tempFolder();
   const store = new Store(join(folder.path, "j.db"), 0);

@@ -136,7 +136,8 @@ test("one text or a list, numbers and booleans in labels, metadata as it is", as
   labels: {tier: 1, canary: true, team: core}
   metadata: {runbook: {url: x, steps: [1, null]}}
 - {name: b, depends_on: c, groups: [x, y], pulse_check: {${TCP}}}
-- {name: c, depends_on: [a, b], pulse_check: {${TCP}}}
+- {name: c, depends_on: [a, d], pulse_check: {${TCP}}}
+- {name: d, pulse_check: {${TCP}}}
 `);
   const [a, b, c] = monitors;
   assert.equal(a?.enabled, false);
@@ -144,7 +145,7 @@ test("one text or a list, numbers and booleans in labels, metadata as it is", as
   assert.deepEqual(a?.metadata, { runbook: { url: "x", steps: [1, null] } });
   assert.deepEqual([a?.groups, b?.groups, b?.dependsOn, c?.dependsOn], [["edge"], ["x", "y"], ["c"], [
     "a",
-    "b",
+    "d",
   ]]);
 });
 

@@ -76,6 +76,10 @@ export class NaiveMonitor {
         return this.#mode === "verifying" ? this.#notRepaired() : [];
       case "backoffElapsed":
         return this.#mode === "backoff" ? this.#remedyOrRed() : [];
+      case "remedyPutOff":
+        return this.#putOff();
+      case "remedyWithheld":
+        return this.#mode === "backoff" ? this.#red() : [];
       case "maintenanceBegan":
         return this.#begin();
       case "maintenanceEnded":
@@ -131,7 +135,7 @@ export class NaiveMonitor {
     if (this.#mode === "degraded" && this.failures >= this.#policy.unhealthyThreshold) {
       effects.push(...this.#open());
     } else if (this.#mode === "degraded" && this.failures > 0) effects.push(...this.#yellow());
-    if (this.#mode === "down" && !this.redSent) effects.push(...this.#notRepaired());
+    if (this.#mode === "down" && (this.#mayRepair() || !this.redSent)) effects.push(...this.#notRepaired());
     return effects;
   }
 
@@ -146,9 +150,22 @@ export class NaiveMonitor {
       this.#mode = "running";
       return ["startRemedy"];
     }
-    this.#done += "R";
     this.#mode = "down";
+    return this.#red();
+  }
+
+  #red(): string[] {
+    if (this.redSent) return [];
+    this.#done += "R";
     return ["alertRed"];
+  }
+
+  #putOff(): string[] {
+    if (this.#mode !== "running") return [];
+    const last = this.#done.lastIndexOf("s");
+    this.#done = this.#done.slice(0, last) + this.#done.slice(last + 1);
+    this.#mode = this.inMaintenance ? "down" : "backoff";
+    return [];
   }
 
   #notRepaired(): string[] {

@@ -96,6 +96,7 @@ class InvariantWatch {
   #runs = 0;
   #unresolved = false;
   #maintenance = false;
+  #withheld = false;
 
   constructor(policy: TransitionPolicy) {
     this.#policy = policy;
@@ -107,6 +108,12 @@ class InvariantWatch {
     if (event === "maintenanceEnded") this.#maintenance = false;
     if (event === "remedySucceeded" || event === "remedyFailed") this.#running = false;
     if (event === "backoffElapsed") this.#waiting = false;
+    if (event === "remedyPutOff" && this.#running) {
+      this.#running = false;
+      this.#waiting = !this.#maintenance;
+      this.#runs--;
+    }
+    this.#withheld = event === "remedyWithheld";
     for (let bit = 1; bit <= effects; bit <<= 1) if (effects & bit) this.#act(bit);
     if (wasMaintenance && this.#maintenance) same(effects, 0, "effects within maintenance");
     same(Boolean(effects & EFFECT.alertGray), wasMaintenance !== this.#maintenance, "gray at both ends only");
@@ -140,7 +147,7 @@ class InvariantWatch {
         break;
       case EFFECT.alertRed:
         if (!this.#open || ++this.#reds > 1) fail("red without an incident, or twice in one");
-        if (this.#running || this.#waiting) fail("red while a remedy will run");
+        if (!this.#withheld && (this.#running || this.#waiting)) fail("red while a remedy will run");
         break;
       case EFFECT.alertGreen:
         if (!this.#open && !this.#unresolved) fail("green for nothing");

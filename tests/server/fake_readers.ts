@@ -43,6 +43,7 @@ export function fakeReaders(change: Partial<ServerReaders> = {}): FakeReaders {
       latencyMs: NONE,
       incidentsOpen: 1,
       alertsPending: 0,
+      protection: { frozen: false, repairsWaiting: 0, guard: [], canaries: {} },
     }),
     monitors(query) {
       asked.push(query);

@@ -20,9 +20,18 @@ import { createChannel } from "../../src/shm/channel.ts";
 import { EngineEnd } from "../../src/shm/engine_end.ts";
 import { emptyJob, emptyResult, type JobFields } from "../../src/shm/records.ts";
 import { WorkerEnd } from "../../src/shm/worker_end.ts";
+import { CANARIES, type Canary } from "../../src/telemetry/metric_table.ts";
 import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { MetricsView } from "../../src/telemetry/metrics_view.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
+import { FleetFacts } from "../../src/engine/fleet_facts.ts";
+import type { MaintenanceWindow } from "../../src/model/maintenance.ts";
+import {
+  GUARD_DEFAULTS,
+  type GuardSettings,
+  REMEDIATION_DEFAULTS,
+  type RemediationSettings,
+} from "../../src/model/protection.ts";
 
 /** How a simulated job ends. `never`: its worker hangs with it, heartbeat and all. */
 export interface Ending {
@@ -62,6 +71,13 @@ export interface SimOptions {
   readonly restored?: Restored;
   /** Where the clock begins, default 1000. */
   readonly startMs?: number;
+  /** Without it repairs run at once and nothing limits them. */
+  readonly remediation?: Partial<RemediationSettings>;
+  /** Without it the guard is off. */
+  readonly guard?: Partial<GuardSettings>;
+  readonly maintenance?: readonly MaintenanceWindow[];
+  /** Checked like monitors of that name. */
+  readonly canaries?: readonly Canary[];
   readonly lanes?: Partial<Record<Lane, Partial<LaneSettings>>>;
 }
 
@@ -77,6 +93,18 @@ const LANE_SETTINGS: LaneSettings = {
   headroom: 0.15,
   cores: 2,
   prior: { arrivalsPerSecond: 100, serviceMs: 5, cpuMs: 0.1, ca2: 1, cs2: 1 },
+};
+
+/** Repairs at once, as many as there are: what most tests of the engine are about is something else. */
+const UNLIMITED: RemediationSettings = {
+  ...REMEDIATION_DEFAULTS,
+  holdMs: 0,
+  recheck: false,
+  cooldownMs: 0,
+  attemptsPerDay: 1_000_000,
+  atOnce: 1_000_000,
+  groupPct: 1,
+  fleetPerMinuteMin: 1_000_000,
 };
 
 export class Sim {
@@ -100,8 +128,10 @@ export class Sim {
       monoMs: () => this.#nowMs,
       wallMs: () => 1_700_000_000_000 + this.#nowMs + this.wallStepMs,
     };
-    this.world = createWorld({ capacity: Math.max(1, options.monitors.length) });
-    for (const spec of options.monitors) this.world.add(spec);
+    const canaries = options.canaries ?? [];
+    this.world = createWorld({ capacity: Math.max(1, options.monitors.length + canaries.length) });
+    const facts = new FleetFacts(options.maintenance);
+    for (const spec of options.monitors) facts.add(this.world.add(spec), spec);
     const probeKinds = ["http"];
     const remedyKinds = ["script"];
     const metrics = createMetrics({
@@ -136,6 +166,20 @@ export class Sim {
       remedyKinds,
       newIncidentId: (number) =>
         options.restored === undefined ? `i${number}` : `i${options.restored.boot}.${number}`,
+      protection: {
+        settings: {
+          remediation: options.remediation === undefined
+            ? UNLIMITED
+            : { ...REMEDIATION_DEFAULTS, ...options.remediation },
+          guard: { ...GUARD_DEFAULTS, enabled: options.guard !== undefined, ...options.guard },
+        },
+        facts,
+        targetOf: (row) => this.world.remedyTarget(row),
+        describe: (row) => `run ${this.world.remedyTarget(row)}`,
+        canaries: new Map(canaries.map((canary) => {
+          return [this.world.addUnlisted(simMonitor({ name: canary })), CANARIES.indexOf(canary)];
+        })),
+      },
       observe: (event) => this.events.push(event),
     });
     this.engine.start();
@@ -242,8 +286,8 @@ export class SimWorker implements WorkerThread {
       const payload = job.textBytes > 0
         ? JSON.parse(new TextDecoder().decode(end.jobText(job.slot, job.textBytes).slice()))
         : undefined;
-      // An alert of a monitor that left the manifest has no row in the world.
-      const monitor = job.row < this.#world.count ? this.#world.name(job.row) : "";
+      const ofMonitor = this.lane === "pulse" || job.row < this.#world.count;
+      const monitor = ofMonitor ? this.#world.name(job.row) : (payload as AlertMessage).monitor;
       const ending = this.#behave({ lane: this.lane, row: job.row, monitor, atMs: nowMs, payload });
       if (ending.never === true) {
         this.hung = true;

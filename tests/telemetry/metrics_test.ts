@@ -125,9 +125,9 @@ test("a channel added later needs a new handle and no new memory", () => {
 });
 
 test("cells of other dimensions are refused", () => {
-  const { buffer, channelSlots } = createMetrics(SAMPLE_DIMENSIONS).handle();
+  const { buffer, channelSlots, scopeSlots } = createMetrics(SAMPLE_DIMENSIONS).handle();
   const dimensions = { ...SAMPLE_DIMENSIONS, probes: ["http"] };
-  assert.throws(() => new MetricsView({ buffer, channelSlots, dimensions }), /shared layout/);
+  assert.throws(() => new MetricsView({ buffer, channelSlots, scopeSlots, dimensions }), /shared layout/);
 });
 
 test("every metric has a name of its own, a help sentence, and ascending buckets if it is a histogram", () => {
