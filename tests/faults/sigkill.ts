@@ -75,7 +75,7 @@ class Target {
 
 function manifest(ports: readonly number[], sink: string, script: string, repairs: string): string {
   const code = { notify: "webhook", config: { url: sink } };
-  return JSON.stringify(ports.map((port, index) => ({
+  const monitors = ports.map((port, index) => ({
     name: `m${index}`,
     pulse_check: {
       type: "tcp",
@@ -95,7 +95,16 @@ function manifest(ports: readonly number[], sink: string, script: string, repair
       }
       : {}),
     codes: { red: code, yellow: code, green: code, cyan: code },
-  })));
+  }));
+  // Repairs at once and often: how they are held back has tests of its own.
+  const remediation = {
+    hold: 0,
+    cooldown: 0,
+    at_once: 100,
+    fleet_per_minute_min: 10_000,
+    attempts_per_day: 1000,
+  };
+  return JSON.stringify({ settings: { remediation, guard: { enabled: false } }, monitors });
 }
 
 export async function killAgainAndAgain(kills: number, seed: number): Promise<KillFigures> {
