@@ -100,9 +100,9 @@ function manifest(ports: readonly number[], sink: string, script: string, repair
   const remediation = {
     hold: 0,
     cooldown: 0,
-    at_once: 100,
-    fleet_per_minute_min: 10_000,
-    attempts_per_day: 1000,
+    "at_once": 100,
+    "fleet_per_minute_min": 10_000,
+    "attempts_per_day": 1000,
   };
   return JSON.stringify({ settings: { remediation, guard: { enabled: false } }, monitors });
 }
