@@ -183,10 +183,6 @@ export class Acts {
       this.#options.outbox.counts.pending > 0;
   }
 
-  get repairsRunning(): number {
-    return this.#repairsOut + this.#waiting.length;
-  }
-
   repairResult(result: Readonly<ResultFields>, text: Uint8Array): void {
     const { metrics } = this.#options;
     const succeeded = result.outcome === PASS;

@@ -34,6 +34,7 @@ export class ArenaWriter {
   #stagedLength = 0;
   #textLength = 0;
   #shapeLength = 0;
+  #opened = 0;
   #numberCount = 0;
 
   constructor(arena: ArenaBlock) {
@@ -177,7 +178,8 @@ export class ArenaWriter {
     return this.#makeTemplate();
   }
 
-  #indexTemplate(template: number): void {
+  /** Length of the template's shape, whose first byte is at `#opened` from here on: two numbers without an object. */
+  #openTemplate(template: number): number {
     let at = this.#templates[template] as number;
     let length = 0;
     let shift = 0;
@@ -187,6 +189,13 @@ export class ArenaWriter {
       length |= (byte & 0x7f) << shift;
       shift += 7;
     } while (byte >= 0x80);
+    this.#opened = at;
+    return length;
+  }
+
+  #indexTemplate(template: number): void {
+    const length = this.#openTemplate(template);
+    const at = this.#opened;
     let hash = 0x811c9dc5;
     for (let i = 0; i < length; i++) hash = Math.imul(hash ^ (this.#bytes[at + i] as number), 0x01000193);
     const mask = this.#index.length - 1;
@@ -206,15 +215,8 @@ export class ArenaWriter {
   }
 
   #hasShape(template: number): boolean {
-    let at = this.#templates[template] as number;
-    let length = 0;
-    let shift = 0;
-    let byte: number;
-    do {
-      byte = this.#bytes[at++] as number;
-      length |= (byte & 0x7f) << shift;
-      shift += 7;
-    } while (byte >= 0x80);
+    const length = this.#openTemplate(template);
+    const at = this.#opened;
     if (length !== this.#shapeLength) return false;
     for (let i = 0; i < length; i++) if (this.#bytes[at + i] !== this.#shape[i]) return false;
     return true;
