@@ -376,13 +376,13 @@ class LoopEngine implements Engine {
       onResult: (result, text) => {
         if (lane === "pulse") this.#checks.collect(PULSE, result, text);
         else if (lane === "hosted") this.#checks.collect(HOSTED, result, text);
-        else if (lane === "intervention") this.#acts.repairResult(result, text);
-        else this.#acts.alertResult(result, text);
+        else if (lane === "intervention") this.#acts.repairs.result(result, text);
+        else this.#acts.deliveries.result(result, text);
       },
       onOrphan: (job, payload, lost) => {
         if (lane === "pulse" || lane === "hosted") this.#checks.orphaned(job, lost);
-        else if (lane === "intervention") this.#acts.repairOrphaned(job, payload, lost);
-        else this.#acts.alertOrphaned(job);
+        else if (lane === "intervention") this.#acts.repairs.orphaned(job, payload, lost);
+        else this.#acts.deliveries.orphaned(job);
       },
     });
   }
