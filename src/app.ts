@@ -5,7 +5,8 @@
 import type { Clock } from "./base/clock.ts";
 import type { Logger } from "./base/log.ts";
 import type { Random } from "./base/prng.ts";
-import { createEngine, type Engine, type LaneSettings } from "./engine/engine.ts";
+import { createEngine, type Engine } from "./engine/engine.ts";
+import type { LaneSettings } from "./engine/engine_options.ts";
 import { FleetFacts } from "./engine/fleet_facts.ts";
 import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import { JournalLink } from "./journal/link.ts";

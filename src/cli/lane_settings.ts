@@ -1,7 +1,7 @@
 /** From what the user set and the fleet asks for to what the engine's pipelines run with on this machine. */
 import { availableParallelism } from "node:os";
 import { DELIVERY_WINDOW } from "../engine/outbox.ts";
-import type { LaneSettings } from "../engine/engine.ts";
+import type { LaneSettings } from "../engine/engine_options.ts";
 import { descriptorLimit } from "../host/limits.ts";
 import { type Lane, LANES } from "../lanes/lane.ts";
 import type { Settings } from "../manifest/settings.ts";

@@ -5,7 +5,8 @@
 import type { Clock } from "../../src/base/clock.ts";
 import { SILENT_LOGGER } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/prng.ts";
-import { createEngine, type Engine, type LaneSettings } from "../../src/engine/engine.ts";
+import { createEngine, type Engine } from "../../src/engine/engine.ts";
+import type { LaneSettings } from "../../src/engine/engine_options.ts";
 import { type JournalPort, MEMORY_JOURNAL } from "../../src/engine/journal_port.ts";
 import type { LifeEvent } from "../../src/engine/monitor_life.ts";
 import type { SpawnOptions, SpawnWorker, WorkerEvents, WorkerThread } from "../../src/engine/worker_port.ts";

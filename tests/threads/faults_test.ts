@@ -5,7 +5,7 @@ import { createApp } from "../../src/app.ts";
 import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import { createLogger } from "../../src/base/log.ts";
 import { z } from "../../src/base/schema.ts";
-import type { LaneSettings } from "../../src/engine/engine.ts";
+import type { LaneSettings } from "../../src/engine/engine_options.ts";
 import type { WorkerLike } from "../../src/engine/web_worker.ts";
 import { NOTIFIERS } from "../../src/notifiers/registry.ts";
 import { LOCAL, PASS } from "../../src/model/outcome.ts";

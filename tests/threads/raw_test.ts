@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createApp } from "../../src/app.ts";
 import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import { createLogger } from "../../src/base/log.ts";
-import type { LaneSettings } from "../../src/engine/engine.ts";
+import type { LaneSettings } from "../../src/engine/engine_options.ts";
 import type { WorkerLike } from "../../src/engine/web_worker.ts";
 import { openWakes } from "../../src/host/eventfd.ts";
 import type { Lane } from "../../src/lanes/lane.ts";

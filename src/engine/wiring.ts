@@ -1,0 +1,161 @@
+/** Puts the parts of the engine together: what one asks of another is a function given here. */
+import { CODE, HOSTED, INTERVENTION, type Lane, LANES, PULSE } from "../lanes/lane.ts";
+import { channelIdentity } from "../model/channel_identity.ts";
+import { NOTHING_RESTORED } from "../model/journal_record.ts";
+import type { JobRequest } from "../shm/records.ts";
+import { Acts } from "./acts.ts";
+import { Checks } from "./checks.ts";
+import { DueHeap } from "./due_heap.ts";
+import type { EngineOptions } from "./engine_options.ts";
+import { createIncidents, type Incidents } from "./incidents.ts";
+import { Ledger } from "./ledger.ts";
+import { MonitorLife, type Timer } from "./monitor_life.ts";
+import type { Offer } from "./queue.ts";
+import { createOutbox, type Outbox } from "./outbox.ts";
+import { Pipeline } from "./pipeline.ts";
+import { Protection } from "./protection.ts";
+import type { RestoreOptions } from "./restore.ts";
+import { Schedule } from "./schedule.ts";
+import { Sizer } from "./sizer.ts";
+import { Wheel } from "./wheel.ts";
+
+export interface EngineParts {
+  readonly pipelines: readonly Pipeline[];
+  readonly sizers: readonly Sizer[];
+  readonly schedule: Schedule;
+  readonly timers: DueHeap<Timer>;
+  readonly incidents: Incidents;
+  readonly life: MonitorLife;
+  readonly checks: Checks;
+  readonly acts: Acts;
+  readonly outbox: Outbox;
+  readonly ledger: Ledger;
+  readonly protection: Protection;
+  readonly restoring: RestoreOptions;
+}
+
+type Guts = Pick<EngineParts, "schedule" | "timers" | "incidents" | "outbox" | "ledger"> & {
+  readonly channelIds: readonly string[];
+};
+
+export function wireEngine(options: EngineOptions): EngineParts {
+  const guts = createGuts(options);
+  const pipelines: Pipeline[] = [];
+  const offer = (lane: number, job: JobRequest, payload?: Uint8Array) =>
+    (pipelines[lane] as Pipeline).offer(job, payload);
+  // Each of these is called only once all of them are there.
+  const protection: Protection = wireProtection(options, guts, {
+    life: () => life,
+    checks: () => checks,
+    acts: () => acts,
+  });
+  const life: MonitorLife = wireLife(options, guts, { protection, acts: () => acts });
+  const checks = new Checks({
+    ...options,
+    life,
+    schedule: guts.schedule,
+    kinds: options.probeKinds,
+    runsOnPulse: options.runsOnPulse ?? (() => true),
+    offer,
+    guards: protection,
+  });
+  const acts: Acts = new Acts({
+    ...options,
+    ...guts,
+    life,
+    guards: protection,
+    offerRepair: (job, payload) => offerRepair(pipelines[INTERVENTION] as Pipeline, job, payload),
+    offerAlert: (job, payload) => offer(CODE, job, payload),
+    repairEnded: (row) => checks.repairEnded(row),
+  });
+  for (const lane of LANES) pipelines.push(createPipeline(lane, options, { checks, acts }));
+  const sizers = LANES.map((lane, index) =>
+    new Sizer({ ...options, pipeline: pipelines[index] as Pipeline, settings: options.settings[lane] })
+  );
+  const restoring: RestoreOptions = { ...options, ...guts, life, guards: protection };
+  return { ...guts, pipelines, sizers, life, checks, acts, protection, restoring };
+}
+
+function createGuts({ world, clock, random, journal, restored, newIncidentId }: EngineOptions): Guts {
+  const { wheelNext, wheelPrevious, due } = world.columns;
+  const wheel = new Wheel({ next: wheelNext, previous: wheelPrevious, due }, { startTick: 0 });
+  const incidents = createIncidents(newIncidentId);
+  const { lastAlertId, facts } = restored ?? NOTHING_RESTORED;
+  return {
+    schedule: new Schedule({ world, wheel, clock }),
+    timers: new DueHeap<Timer>(),
+    incidents,
+    outbox: createOutbox({ channels: world.channels.length, random, lastId: lastAlertId }),
+    ledger: new Ledger({ world, incidents, clock, journal, facts }),
+    channelIds: world.channels.map(channelIdentity),
+  };
+}
+
+/** Parts that are made later. */
+interface Later {
+  readonly life: () => MonitorLife;
+  readonly checks: () => Checks;
+  readonly acts: () => Acts;
+}
+
+function wireProtection(options: EngineOptions, { incidents, ledger }: Guts, later: Later): Protection {
+  return new Protection({
+    ...options,
+    ...options.protection,
+    incidents,
+    checkNow: (row) => later.checks().checkNow(row),
+    apply: (row, event) => later.life().apply(row, event),
+    tell: (row, color) => later.life().tell(row, color),
+    announce: (announcement) => later.acts().announce(announcement),
+    stored: options.restored?.facts ?? [],
+    store: ledger,
+  });
+}
+
+function wireLife(
+  options: EngineOptions,
+  { incidents, timers, ledger }: Guts,
+  { protection, acts }: { readonly protection: Protection; readonly acts: () => Acts },
+): MonitorLife {
+  return new MonitorLife({
+    ...options,
+    guards: protection,
+    incidents,
+    timers,
+    observe: (event) => {
+      ledger.observe(event);
+      options.observe(event);
+    },
+    decide: (verdict) => acts().decide(verdict),
+    touch: (row) => ledger.touch(row),
+  });
+}
+
+function createPipeline(
+  lane: Lane,
+  { settings, spawn, log }: EngineOptions,
+  { checks, acts }: { readonly checks: Checks; readonly acts: Acts },
+): Pipeline {
+  return new Pipeline({
+    lane,
+    settings: settings[lane],
+    spawn,
+    log,
+    onResult: (result, text) => {
+      if (lane === "pulse") checks.collect(PULSE, result, text);
+      else if (lane === "hosted") checks.collect(HOSTED, result, text);
+      else if (lane === "intervention") acts.repairs.result(result, text);
+      else acts.deliveries.result(result, text);
+    },
+    onOrphan: (job, payload, lost) => {
+      if (lane === "pulse" || lane === "hosted") checks.orphaned(job, lost);
+      else if (lane === "intervention") acts.repairs.orphaned(job, payload, lost);
+      else acts.deliveries.orphaned(job);
+    },
+  });
+}
+
+/** Only what can begin at once leaves the engine: a repair in a queue could not be called back. */
+function offerRepair(pipeline: Pipeline, job: JobRequest, payload: Uint8Array): Offer {
+  return pipeline.out < pipeline.pool.slots ? pipeline.offer(job, payload) : "deferred";
+}
