@@ -53,6 +53,10 @@ export const REASONS = {
   local_resolver: "resolver failed",
   local_fault: "fault in the check itself",
   worker_lost: "check thread lost",
+  // The target's again.
+  no_socket: "no such socket",
+  missing: "does not exist",
+  state: "not in the wanted state",
 } as const;
 export type Reason = keyof typeof REASONS;
 export const REASON_NAMES = Object.keys(REASONS) as readonly Reason[];

@@ -31,6 +31,36 @@ export function failureOfCode(code: string): Failure {
   return { outcome: "local", reason, value: errnoOf(code) };
 }
 
+/**
+ * Of a call over a unix socket or HTTP that brought no answer. Such a socket belongs to the service that is asked, so a
+ * missing one is evidence.
+ */
+export function failureOfCall(
+  call: { readonly code: string; readonly cancelled: boolean },
+  timeoutMs: number,
+): Failure {
+  const base = { outcome: "fail", value: 0 } as const;
+  if (call.cancelled) return { ...base, reason: "response_timeout", value: Math.round(timeoutMs) };
+  if (call.code === "") return { ...base, reason: "closed_early" };
+  if (call.code === "ENOENT") return { ...base, reason: "no_socket" };
+  if (call.code.startsWith("HPE_") || call.code === "Malformed_HTTP_Response") {
+    return { ...base, reason: "protocol" };
+  }
+  const tls = REASON_OF_TLS_CODE[call.code];
+  return tls === undefined ? failureOfCode(call.code) : { ...base, reason: tls };
+}
+
+/** Codes of Node's TLS documentation, "X509 certificate error codes". */
+const REASON_OF_TLS_CODE: Readonly<Record<string, Reason>> = {
+  CERT_HAS_EXPIRED: "tls_expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "tls_hostname",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "tls_untrusted",
+  SELF_SIGNED_CERT_IN_CHAIN: "tls_untrusted",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "tls_untrusted",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "tls_untrusted",
+  CERT_NOT_YET_VALID: "tls_untrusted",
+};
+
 /** The code of anything thrown or emitted by node:net, node:tls or node:dns; "" when it has none. */
 export function codeOf(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;

@@ -11,6 +11,7 @@ import {
   type RequestOptions,
 } from "node:http";
 import { request as requestHttps } from "node:https";
+import { codeOf } from "./failure.ts";
 
 export interface HttpCall {
   readonly method: string;
@@ -22,6 +23,8 @@ export interface HttpCall {
   readonly socketPath?: string;
   /** Bytes of the answer's body that are kept; the rest is not read. */
   readonly answerLimitBytes?: number;
+  /** PEM texts: authorities to trust instead of the usual ones, and a certificate to show. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
 export interface HttpAnswer {
@@ -38,6 +41,8 @@ export interface HttpFailure {
   readonly kind: "failure";
   /** For people, one line, no secrets: "connection refused". */
   readonly text: string;
+  /** Of the runtime's error, such as "ECONNREFUSED"; "" when it has none. */
+  readonly code: string;
   /** True when `signal` ended the call: whether the other end acted on it is unknown. */
   readonly cancelled: boolean;
 }
@@ -54,7 +59,8 @@ export function callHttp(call: HttpCall, signal: AbortSignal): Promise<HttpAnswe
       resolve(result);
       request?.destroy();
     };
-    const fail = (error: unknown) => settle({ kind: "failure", text: failureText(error), cancelled: false });
+    const fail = (error: unknown) =>
+      settle({ kind: "failure", text: failureText(error), code: codeOf(error), cancelled: false });
     const onAbort = () => settle(CANCELLED);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -71,7 +77,12 @@ export function callHttp(call: HttpCall, signal: AbortSignal): Promise<HttpAnswe
   });
 }
 
-const CANCELLED: HttpFailure = { kind: "failure", text: "no complete answer in time", cancelled: true };
+const CANCELLED: HttpFailure = {
+  kind: "failure",
+  text: "no complete answer in time",
+  code: "",
+  cancelled: true,
+};
 
 function requestOptions(call: HttpCall, url: URL): RequestOptions {
   const headers: Record<string, string | string[]> = {};
@@ -86,15 +97,17 @@ function requestOptions(call: HttpCall, url: URL): RequestOptions {
   }
   headers["user-agent"] ??= "cpra";
   if (call.body !== undefined) headers["content-length"] = String(Buffer.byteLength(call.body));
-  const options: RequestOptions & { rejectUnauthorized: boolean } = {
-    method: call.method,
-    path: `${url.pathname}${url.search}`,
-    headers,
-    // No pool: a kept connection that the other end has closed would turn a first try into a needless failure.
-    agent: false,
-    // Stated, so that no environment variable can turn verification off.
-    rejectUnauthorized: true,
-  };
+  const options: RequestOptions & { rejectUnauthorized: boolean; ca?: string; cert?: string; key?: string } =
+    {
+      method: call.method,
+      path: `${url.pathname}${url.search}`,
+      headers,
+      // No pool: a kept connection that the other end has closed would turn a first try into a needless failure.
+      agent: false,
+      // Stated, so that no environment variable can turn verification off.
+      rejectUnauthorized: true,
+      ...call.tls,
+    };
   if (call.socketPath !== undefined) return { ...options, socketPath: call.socketPath };
   if (url.username !== "") {
     options.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
@@ -119,7 +132,12 @@ function readAnswer(
     truncated,
   });
   const cutOff = () =>
-    settle({ kind: "failure", text: "connection closed before the answer was complete", cancelled: false });
+    settle({
+      kind: "failure",
+      text: "connection closed before the answer was complete",
+      code: "",
+      cancelled: false,
+    });
   response.on("data", (chunk: Uint8Array) => {
     const head = chunk.subarray(0, limitBytes - keptBytes);
     chunks.push(head);
@@ -166,7 +184,7 @@ const FAILURE_TEXTS: Readonly<Record<string, string>> = {
 };
 
 function failureText(error: unknown): string {
-  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  const code = codeOf(error);
   const known = FAILURE_TEXTS[code];
   if (known !== undefined) return known;
   // Deno's TLS says it in words only.

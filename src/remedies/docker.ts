@@ -6,7 +6,8 @@ import { durationField } from "../base/fields.ts";
 import { z } from "../base/schema.ts";
 import type { Remedy, RemedyRequest, RemedyResult } from "../model/plugin.ts";
 import { actOnContainer, CONTAINER_VERBS, type ContainerVerb } from "./docker_container.ts";
-import { openEngine, socketPathOf } from "./docker_engine.ts";
+import { DOCKER_NAME, DOCKER_SOCKET } from "../net/docker_container.ts";
+import { openEngine, socketPathOf } from "../net/docker_engine.ts";
 import { scaleService } from "./docker_scale.ts";
 
 type DockerConfig =
@@ -30,11 +31,8 @@ type SharedConfig = DockerConfig extends infer Config ? Config extends unknown ?
 const VERBS = [...CONTAINER_VERBS, "scale"] as const;
 const REPLICAS_MAX = 10_000;
 
-/** Names and ids of containers and services, projects of Compose. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
-
 function nameField(what: string) {
-  return z.string().regex(NAME, `expected ${what}`).optional();
+  return z.string().regex(DOCKER_NAME, `expected ${what}`).optional();
 }
 
 const CONFIG = z.strictObject({
@@ -42,8 +40,7 @@ const CONFIG = z.strictObject({
   action: z.enum(VERBS).optional(),
   type: z.enum(VERBS).optional(),
   timeout: durationField({ zero: true }).optional(),
-  socket: z.string().regex(/^(unix:\/\/)?\/./, 'expected a unix socket such as "/var/run/docker.sock"')
-    .optional(),
+  socket: DOCKER_SOCKET.optional(),
   service: nameField("the name or id of one service"),
   project: nameField("the name of a Compose project"),
   replicas: z.number().int().min(1).max(REPLICAS_MAX).optional(),

@@ -1,27 +1,18 @@
 /** The verbs on one container: find it, act, look whether it is in the state the verb promises. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { unreachable } from "../base/assert.ts";
-import { z } from "../base/schema.ts";
 import type { RemedyResult } from "../model/plugin.ts";
-import type { Engine, EngineAnswer } from "./docker_engine.ts";
+import {
+  CONTAINER,
+  type ContainerState,
+  containerStateText,
+  findContainer,
+  missingContainer,
+} from "../net/docker_container.ts";
+import type { Engine, EngineAnswer } from "../net/docker_engine.ts";
 
 export const CONTAINER_VERBS = ["restart", "start", "stop", "kill", "pause", "unpause"] as const;
 export type ContainerVerb = typeof CONTAINER_VERBS[number];
-
-const CONTAINER = z.object({
-  Id: z.string(),
-  Name: z.string(),
-  State: z.object({
-    Status: z.string(),
-    Running: z.boolean(),
-    Paused: z.boolean(),
-    Restarting: z.boolean(),
-    ExitCode: z.number(),
-    Health: z.object({ Status: z.string() }).nullish(),
-  }),
-});
-type Container = z.output<typeof CONTAINER>;
-type State = Container["State"];
 
 const POLL_MS = 100;
 
@@ -72,30 +63,6 @@ function alreadySo(name: string, text: string): RemedyResult {
   return { ok: true, retryable: false, text: `container ${name} was already ${text}` };
 }
 
-/**
- * The container with exactly this name or id. The engine also takes the beginning of any id, by which a name that does
- * not exist, such as "db", may hit a stranger: that is refused.
- */
-async function findContainer(engine: Engine, name: string): Promise<EngineAnswer<Container>> {
-  const found = await engine.get(`/containers/${encodeURIComponent(name)}/json`, CONTAINER);
-  if (!found.ok) return found.status === 404 ? missing(name) : found;
-  const { Id: id, Name: fullName } = found.value;
-  return fullName === `/${name}` || id === name || isShortId(name, id) ? found : missing(name);
-}
-
-/** Twelve characters are what every listing shows. */
-function isShortId(name: string, id: string): boolean {
-  return name.length >= 12 && id.startsWith(name);
-}
-
-function missing(name: string): Extract<EngineAnswer<never>, { ok: false }> {
-  return {
-    ok: false,
-    status: 404,
-    result: { ok: false, retryable: false, text: `no such container: ${name}` },
-  };
-}
-
 function query({ verb, graceSeconds }: VerbOptions): string {
   return graceSeconds !== undefined && (verb === "stop" || verb === "restart") ? `?t=${graceSeconds}` : "";
 }
@@ -115,17 +82,17 @@ async function settle(
 ): Promise<EngineAnswer<{ readonly reached: boolean; readonly text: string }>> {
   for (;;) {
     const seen = await engine.get(`/containers/${id}/json`, CONTAINER);
-    if (!seen.ok) return seen.status === 404 ? missing(name) : seen;
+    if (!seen.ok) return seen.status === 404 ? missingContainer(name) : seen;
     const state = seen.value.State;
     const reached = isReached(verb, state);
     if (reached || !wait || !isUnderWay(state)) {
-      return { ok: true, value: { reached, text: stateText(state) } };
+      return { ok: true, value: { reached, text: containerStateText(state) } };
     }
     await sleep(POLL_MS, undefined, { signal }).catch(() => {});
   }
 }
 
-function isReached(verb: ContainerVerb, state: State): boolean {
+function isReached(verb: ContainerVerb, state: ContainerState): boolean {
   const runs = state.Running && !state.Restarting && !state.Paused;
   switch (verb) {
     case "restart":
@@ -143,14 +110,6 @@ function isReached(verb: ContainerVerb, state: State): boolean {
 }
 
 /** "created" and "restarting" pass; every other state stays until someone acts. */
-function isUnderWay(state: State): boolean {
+function isUnderWay(state: ContainerState): boolean {
   return state.Restarting || state.Status === "created" || state.Status === "removing";
-}
-
-function stateText(state: State): string {
-  if (state.Status === "exited" || state.Status === "dead") {
-    return `${state.Status} with code ${state.ExitCode}`;
-  }
-  const health = state.Health?.Status ?? "none";
-  return health === "none" ? state.Status : `${state.Status}, health: ${health}`;
 }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "../base/schema.ts";
 import type { RemedyResult } from "../model/plugin.ts";
 import { actOnContainer } from "./docker_container.ts";
-import type { Engine, EngineAnswer } from "./docker_engine.ts";
+import type { Engine, EngineAnswer } from "../net/docker_engine.ts";
 
 export interface ScaleOptions {
   readonly replicas: number;

@@ -1,6 +1,8 @@
 /** For tests of network code: servers on port 0, and the sockets this process holds. */
-import { readdirSync, readlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 export interface TestServer extends AsyncDisposable {
   readonly port: number;
@@ -20,6 +22,34 @@ export function serveRaw(
     socket.resume();
   });
   return listen(server, options.host ?? "127.0.0.1");
+}
+
+/** The same on a unix socket in a temporary folder of its own; it closes when its peer does, since no reset tells it. */
+export async function serveUnix(
+  handle: (socket: Socket) => void,
+): Promise<AsyncDisposable & { readonly path: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "cpra-sock-"));
+  const path = join(folder, "s");
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => {});
+    handle(socket);
+    socket.resume();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      await new Promise((done) => server.close(done));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 export function listen(server: Server, host: string): Promise<TestServer> {

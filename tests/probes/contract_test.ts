@@ -4,14 +4,34 @@ import { z } from "../../src/base/schema.ts";
 import { REASONS } from "../../src/model/outcome.ts";
 import type { Probe } from "../../src/model/plugin.ts";
 import { PROBES } from "../../src/probes/registry.ts";
-import { eventually, openSockets, serveRaw } from "../net/sockets.ts";
+import { eventually, openSockets, serveRaw, serveUnix } from "../net/sockets.ts";
+
+/** Accepts connections, on a port and on a unix socket, and never says a word. */
+interface Silent extends AsyncDisposable {
+  readonly port: number;
+  readonly path: string;
+}
+
+async function serveSilence(): Promise<Silent> {
+  const tcp = await serveRaw(() => {});
+  const unix = await serveUnix(() => {});
+  return {
+    port: tcp.port,
+    path: unix.path,
+    async [Symbol.asyncDispose]() {
+      await tcp[Symbol.asyncDispose]();
+      await unix[Symbol.asyncDispose]();
+    },
+  };
+}
 
 /** A configuration of every kind that keeps the probe waiting until its signal. */
-function hangingConfig(kind: string, port: number): unknown {
+function hangingConfig(kind: string, { port, path }: Silent): unknown {
   const configs: Readonly<Record<string, unknown>> = {
     http: { url: `http://127.0.0.1:${port}/` },
     tcp: { host: "127.0.0.1", port, send: "?", expect: "never" },
     script: { command: "sleep 300" },
+    docker: { container: "web", socket: path },
   };
   assert.ok(kind in configs, `say how a probe of kind ${kind} is kept waiting`);
   return configs[kind];
@@ -38,14 +58,14 @@ test("every probe says what it is, and its example names it", () => {
 });
 
 test("a parsed configuration is plain JSON, and split keeps it so", async () => {
-  await using server = await serveRaw(() => {});
+  await using server = await serveSilence();
   for (const probe of PROBES) {
-    const config = probe.schema.parse(hangingConfig(probe.kind, server.port));
+    const config = probe.schema.parse(hangingConfig(probe.kind, server));
     assert.deepEqual(JSON.parse(JSON.stringify(config)), config, probe.kind);
     const { target, shared } = probe.split(config);
     assert.ok(target.length > 0, probe.kind);
     assert.deepEqual(JSON.parse(JSON.stringify(shared)), shared, probe.kind);
-    const other = probe.split(probe.schema.parse(hangingConfig(probe.kind, server.port)));
+    const other = probe.split(probe.schema.parse(hangingConfig(probe.kind, server)));
     assert.equal(
       JSON.stringify(other.shared),
       JSON.stringify(shared),
@@ -55,9 +75,9 @@ test("a parsed configuration is plain JSON, and split keeps it so", async () => 
 });
 
 test("unknown keys, and things that are no mapping, are refused", async () => {
-  await using server = await serveRaw(() => {});
+  await using server = await serveSilence();
   for (const probe of PROBES) {
-    const good = hangingConfig(probe.kind, server.port) as Record<string, unknown>;
+    const good = hangingConfig(probe.kind, server) as Record<string, unknown>;
     assert.ok(!probe.schema.safeParse({ ...good, unheardOf: 1 }).success, probe.kind);
     for (const bad of [null, [], "text", 5]) assert.ok(!probe.schema.safeParse(bad).success, probe.kind);
   }
@@ -71,12 +91,12 @@ test("every schema can be written as JSON Schema for editors", () => {
 });
 
 test("a signal that has fired before the start ends a check at once, with nothing held", async () => {
-  await using server = await serveRaw(() => {});
+  await using server = await serveSilence();
   const before = openSockets();
   for (const probe of PROBES) {
     const startedMs = performance.now();
     const result = await probe.run(
-      requestOf(probe, hangingConfig(probe.kind, server.port)),
+      requestOf(probe, hangingConfig(probe.kind, server)),
       AbortSignal.abort(),
     );
     assert.notEqual(result.outcome, "pass", probe.kind);
@@ -87,14 +107,14 @@ test("a signal that has fired before the start ends a check at once, with nothin
 });
 
 test("a signal that fires in flight ends a check soon, with everything freed", async () => {
-  await using server = await serveRaw(() => {});
+  await using server = await serveSilence();
   const held = openSockets();
   for (const probe of PROBES) {
     const controller = new AbortController();
     const running = Promise.all(
       Array.from(
         { length: 5 },
-        () => probe.run(requestOf(probe, hangingConfig(probe.kind, server.port)), controller.signal),
+        () => probe.run(requestOf(probe, hangingConfig(probe.kind, server)), controller.signal),
       ),
     );
     const early = await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 150))]);

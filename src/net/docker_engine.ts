@@ -1,16 +1,23 @@
 /**
- * A thin client of the Docker Engine API over its unix socket: version negotiation, JSON both ways, errors as remedy
- * results. Source: docs.docker.com/reference/api/engine ("Versioned API", "Errors").
+ * A thin client of the Docker Engine API over its unix socket, for checks and remedies: version negotiation, JSON both ways,
+ * errors as remedy results. Source: docs.docker.com/reference/api/engine ("Versioned API", "Errors").
  */
 import { oneLine } from "../base/log.ts";
 import { type Schema, z } from "../base/schema.ts";
 import type { RemedyResult } from "../model/plugin.ts";
-import { callHttp, type HttpAnswer } from "../net/http_client.ts";
+import { callHttp, type HttpAnswer, type HttpFailure } from "./http_client.ts";
 
-/** A request that went through, or why not, ready to be returned by the remedy. `status` 0 = no answer. */
+/** A request that went through, or why not, ready to be returned by a remedy. */
 export type EngineAnswer<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly status: number; readonly result: RemedyResult };
+  | {
+    readonly ok: false;
+    /** 0 = no answer. */
+    readonly status: number;
+    /** Of the runtime's error when there was no answer, else "". */
+    readonly code: string;
+    readonly result: RemedyResult;
+  };
 
 export interface Engine {
   get<T>(path: string, schema: Schema<T>): Promise<EngineAnswer<T>>;
@@ -41,7 +48,7 @@ export async function openEngine(socketPath: string, signal: AbortSignal): Promi
     const text = `Docker Engine at ${socketPath} speaks API ${
       oneLine(theirs) || "(none)"
     }, at least 1.${MINOR_MIN} is needed`;
-    return { ok: false, status: ping.status, result: { ok: false, retryable: false, text } };
+    return { ok: false, status: ping.status, code: "", result: { ok: false, retryable: false, text } };
   }
   const base = `http://docker/v1.${Math.min(minor, MINOR_MAX)}`;
   const call = async (method: string, path: string, body?: unknown): Promise<EngineAnswer<HttpAnswer>> => {
@@ -79,9 +86,10 @@ export async function openEngine(socketPath: string, signal: AbortSignal): Promi
 const ENGINE_ERROR = z.object({ message: z.string() });
 
 /** Cut off by the deadline, what it did is unknown, so the checks decide; a daemon that is away may come back. */
-function noAnswer(socketPath: string, failure: { readonly text: string; readonly cancelled: boolean }) {
+function noAnswer(socketPath: string, failure: HttpFailure) {
   const text = `Docker Engine at ${socketPath}: ${failure.text}`;
-  return { ok: false, status: 0, result: { ok: false, retryable: !failure.cancelled, text } } as const;
+  const result = { ok: false, retryable: !failure.cancelled, text };
+  return { ok: false, status: 0, code: failure.code, result } as const;
 }
 
 /** 404: no such thing. 409: its state forbids it now. 5xx: the engine failed. Other 4xx: the request cannot work. */
@@ -95,6 +103,7 @@ function failed(status: number, text: string) {
   return {
     ok: false,
     status,
+    code: "",
     result: { ok: false, retryable: status === 409 || status >= 500, text },
   } as const;
 }
