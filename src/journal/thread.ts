@@ -29,7 +29,11 @@ export function startJournalThread(scope: JournalScope): void {
   let journal: JournalThread | undefined;
   scope.onmessage = ({ data }) => {
     if (data.type === "open") {
-      journal = new JournalThread({ ...data, post: (message) => scope.postMessage(message) });
+      journal = new JournalThread({
+        ...data,
+        post: (message) => scope.postMessage(message),
+        host: SYSTEM_HOST,
+      });
       journal.start();
     } else journal?.take(data);
   };
@@ -37,17 +41,45 @@ export function startJournalThread(scope: JournalScope): void {
 
 type Work = Exclude<ToJournal, { readonly type: "open" | "close" }>;
 
+/** What it needs of its surroundings: time and a file, both parameters, so that a simulation can be either. */
+export interface JournalHost {
+  wallMs(): number;
+  monoMs(): number;
+  after(ms: number, act: () => void): JournalTimer;
+  /** Once what has come already is taken. */
+  soon(act: () => void): void;
+  openStore(path: string, nowMs: number): JournalStore;
+}
+
+export interface JournalTimer {
+  cancel(): void;
+}
+
+export type JournalStore = Pick<Store, "commit" | "replace" | "restore" | "prune" | "close">;
+
+export const SYSTEM_HOST: JournalHost = {
+  wallMs: () => Date.now(),
+  monoMs: () => performance.now(),
+  after(ms, act) {
+    const timer = setTimeout(act, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+  soon: (act) => void setImmediate(act),
+  openStore: (path, nowMs) => new Store(path, nowMs),
+};
+
 export interface JournalThreadOptions {
   readonly folder: string;
   readonly retention: RetentionLimits;
   readonly post: (message: FromJournal) => void;
+  readonly host: JournalHost;
 }
 
 export class JournalThread {
   readonly #options: JournalThreadOptions;
   readonly #folder: StateFolder;
   readonly #ballast: Ballast;
-  #store: Store | undefined;
+  #store: JournalStore | undefined;
   #waiting: Work[] = [];
   #failing = false;
   #tries = 0;
@@ -56,8 +88,8 @@ export class JournalThread {
   #flushSoon = false;
   /** Of the last work that was stored. */
   #number = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #pruneTimer: ReturnType<typeof setTimeout> | undefined;
+  #timer: JournalTimer | undefined;
+  #pruneTimer: JournalTimer | undefined;
 
   constructor(options: JournalThreadOptions) {
     this.#options = options;
@@ -76,7 +108,7 @@ export class JournalThread {
       if (this.#makeRoom(error)) return this.start();
       return this.#fail(error);
     }
-    this.#pruneTimer = setTimeout(() => this.#prune(), PRUNE_EVERY_MS);
+    this.#pruneTimer = this.#options.host.after(PRUNE_EVERY_MS, () => this.#prune());
   }
 
   take(message: Exclude<ToJournal, { readonly type: "open" }>): void {
@@ -87,26 +119,26 @@ export class JournalThread {
     this.#waiting.push(message);
     if (this.#failing) return;
     if (message.type === "replace" || message.urgent) this.#flushNow();
-    else this.#timer ??= setTimeout(() => this.#flush(), GROUP_MS);
+    else this.#timer ??= this.#options.host.after(GROUP_MS, () => this.#flush());
   }
 
   /** After whatever came with it: what arrives while a commit runs is stored by the next one, together. */
   #flushNow(): void {
     if (this.#flushSoon) return;
     this.#flushSoon = true;
-    setImmediate(() => this.#flush());
+    this.#options.host.soon(() => this.#flush());
   }
 
   #flush(): void {
     this.#flushSoon = false;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     const recovering = this.#failing;
     if (this.#store !== undefined || this.#reopen()) {
-      const began = performance.now();
+      const began = this.#options.host.monoMs();
       const some = this.#waiting.length > 0;
       const number = this.#waiting.at(-1)?.number ?? this.#number;
-      if (this.#write() && (some || recovering)) this.#succeed(number, performance.now() - began);
+      if (this.#write() && (some || recovering)) this.#succeed(number, this.#options.host.monoMs() - began);
     }
     if (this.#closing) this.#close();
   }
@@ -118,7 +150,7 @@ export class JournalThread {
       const last = this.#waiting.findIndex((work) => work.type === "replace");
       const work = this.#waiting.slice(0, last < 0 ? undefined : Math.max(1, last));
       try {
-        if (first.type === "replace") this.#store?.replace(first.standing, Date.now());
+        if (first.type === "replace") this.#store?.replace(first.standing, this.#options.host.wallMs());
         else this.#store?.commit(recordsOf(work));
       } catch (error) {
         if (!this.#makeRoom(error)) {
@@ -170,7 +202,7 @@ export class JournalThread {
         });
       }
     }
-    if (!this.#closing) this.#timer ??= setTimeout(() => this.#flush(), RETRY_MS);
+    if (!this.#closing) this.#timer ??= this.#options.host.after(RETRY_MS, () => this.#flush());
   }
 
   /** After a failure. */
@@ -189,12 +221,12 @@ export class JournalThread {
 
   #openStore(): void {
     try {
-      this.#store = new Store(this.#folder.journal, Date.now());
+      this.#store = this.#options.host.openStore(this.#folder.journal, this.#options.host.wallMs());
     } catch (error) {
       const unusable = sqliteFault(error) === "damaged" || error instanceof NewerSchemaError;
       if (!unusable) throw error;
       this.#quarantine(error);
-      this.#store = new Store(this.#folder.journal, Date.now());
+      this.#store = this.#options.host.openStore(this.#folder.journal, this.#options.host.wallMs());
     }
     if (this.#opened) return;
     const restored = this.#store.restore();
@@ -204,12 +236,12 @@ export class JournalThread {
   }
 
   #quarantine(error: unknown): void {
-    const stamp = new Date().toISOString().replace(/\W/g, "");
+    const stamp = new Date(this.#options.host.wallMs()).toISOString().replace(/\W/g, "");
     const standing = salvageStanding(this.#folder.journal);
     const file = this.#folder.quarantine(stamp);
     if (standing !== undefined) {
-      const store = new Store(this.#folder.journal, Date.now());
-      store.replace(standing, Date.now());
+      const store = this.#options.host.openStore(this.#folder.journal, this.#options.host.wallMs());
+      store.replace(standing, this.#options.host.wallMs());
       store.close();
     }
     this.#options.post({ type: "damaged", file, error: textOf(error), salvaged: standing !== undefined });
@@ -218,12 +250,15 @@ export class JournalThread {
   #prune(): void {
     let removed = 0;
     try {
-      removed = this.#store?.prune(this.#options.retention, Date.now()) ?? 0;
+      removed = this.#store?.prune(this.#options.retention, this.#options.host.wallMs()) ?? 0;
       this.#ballast.ensure(this.#folder.path);
     } catch (error) {
       if (!this.#makeRoom(error)) this.#fail(error);
     }
-    this.#pruneTimer = setTimeout(() => this.#prune(), removed > 0 ? PRUNE_PAUSE_MS : PRUNE_EVERY_MS);
+    this.#pruneTimer = this.#options.host.after(
+      removed > 0 ? PRUNE_PAUSE_MS : PRUNE_EVERY_MS,
+      () => this.#prune(),
+    );
   }
 
   #closeStore(): void {
@@ -236,8 +271,8 @@ export class JournalThread {
   }
 
   #close(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#pruneTimer);
+    this.#timer?.cancel();
+    this.#pruneTimer?.cancel();
     this.#closeStore();
     this.#folder.release();
     this.#options.post({ type: "closed" });

@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { FromJournal, ToJournal } from "../../src/journal/messages.ts";
-import { JournalThread } from "../../src/journal/thread.ts";
+import { JournalThread, SYSTEM_HOST } from "../../src/journal/thread.ts";
 import type { JournalRecord, Restored } from "../../src/model/journal_record.ts";
 import { eventually, tempFolder } from "../support/binary.ts";
 import { decision, stands } from "./records.ts";
@@ -14,7 +14,12 @@ const RETENTION = { ageMs: 1e12, rows: 1e6 };
 
 function start(folder: string) {
   const said: FromJournal[] = [];
-  const thread = new JournalThread({ folder, retention: RETENTION, post: (message) => said.push(message) });
+  const thread = new JournalThread({
+    folder,
+    retention: RETENTION,
+    post: (message) => said.push(message),
+    host: SYSTEM_HOST,
+  });
   thread.start();
   let number = 0;
   const wait = <T extends FromJournal["type"]>(type: T, from = 0) =>
