@@ -57,6 +57,7 @@ export const REASONS = {
   no_socket: "no such socket",
   missing: "does not exist",
   state: "not in the wanted state",
+  dns_answer: "unexpected DNS answer",
 } as const;
 export type Reason = keyof typeof REASONS;
 export const REASON_NAMES = Object.keys(REASONS) as readonly Reason[];

@@ -1,9 +1,16 @@
 /** Every kind of check. A new one is a file beside this and a line here. */
 import type { Probe } from "../model/plugin.ts";
+import { DNS } from "./dns.ts";
 import { DOCKER } from "./docker.ts";
 import { HTTP } from "./http.ts";
 import { SCRIPT } from "./script.ts";
 import { TCP } from "./tcp.ts";
 
 // A registry forgets the configurations' types: what comes out of a schema goes only into the same plug-in's split.
-export const PROBES: readonly Probe[] = [HTTP as Probe, TCP as Probe, SCRIPT as Probe, DOCKER as Probe];
+export const PROBES: readonly Probe[] = [
+  HTTP as Probe,
+  TCP as Probe,
+  SCRIPT as Probe,
+  DOCKER as Probe,
+  DNS as Probe,
+];

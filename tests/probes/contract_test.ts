@@ -32,6 +32,7 @@ function hangingConfig(kind: string, { port, path }: Silent): unknown {
     tcp: { host: "127.0.0.1", port, send: "?", expect: "never" },
     script: { command: "sleep 300" },
     docker: { container: "web", socket: path },
+    dns: { name: "example.com", server: `127.0.0.1:${port}`, transport: "tcp" },
   };
   assert.ok(kind in configs, `say how a probe of kind ${kind} is kept waiting`);
   return configs[kind];
