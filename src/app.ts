@@ -20,6 +20,7 @@ import {
 } from "./engine/web_worker.ts";
 import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
+import type { ActionHandlers } from "./model/action.ts";
 import type { MaintenanceWindow } from "./model/maintenance.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
 import { NOTHING_RESTORED, type Restored } from "./model/journal_record.ts";
@@ -28,7 +29,8 @@ import type { Registries } from "./model/plugin.ts";
 import type { ProtectionSettings } from "./model/protection.ts";
 import { STATES } from "./model/state.ts";
 import { suitsRaw } from "./probes/raw_engine.ts";
-import type { FromServer, IncidentEvent, ServerBoot, ToServer } from "./server/messages.ts";
+import { ServerLink } from "./server/link.ts";
+import type { IncidentEvent, ServerBoot } from "./server/messages.ts";
 import { createThreadLinks, type ThreadLinks } from "./server/thread_links.ts";
 import { createEngineWake, EngineWake } from "./shm/wake.ts";
 import { CANARIES, type Canary } from "./telemetry/metric_table.ts";
@@ -55,6 +57,8 @@ export interface AppOptions {
   readonly sloMs: number;
   readonly listen: ServerBoot["listen"];
   readonly token?: string | undefined;
+  /** What the API can be asked to do, with the token. */
+  readonly actions?: ActionHandlers;
   /** Where state outlives the process; without it a restart forgets. */
   readonly journal?: { readonly folder: string; readonly make: () => WorkerLike } | undefined;
   readonly protection: ProtectionSettings;
@@ -92,7 +96,6 @@ export interface AppCanary {
   readonly spec: MonitorSpec;
 }
 
-const SERVER_STOP_MS = 1000;
 const WORKERS_STOP_MS = 1500;
 const INCIDENTS_POST_MS = 250;
 const JOURNAL_STOP_MS = 2000;
@@ -112,7 +115,7 @@ export function createApp(options: AppOptions): App {
   metrics.setJournalHealthy(true);
   const wakeBuffer = createEngineWake();
   const wake = new EngineWake(wakeBuffer);
-  const server = createServerLink(options);
+  const server = new ServerLink({ make: options.makeServer, log, actions: options.actions ?? {} });
   const profiled = options.listen.some(({ pprof }) => pprof);
   const links = createThreadLinks(server.post);
   const trace = new TickTrace(clock.monoMs);
@@ -153,7 +156,7 @@ export function createApp(options: AppOptions): App {
       facts.addRows(world, first);
     },
     async listen() {
-      const urls = await server.boot(shared(), links.mail);
+      const urls = await server.boot({ ...beginning(options), shared: shared(), mail: links.mail });
       if (profiled) serveMain(links, trace);
       return urls;
     },
@@ -221,6 +224,11 @@ export function createApp(options: AppOptions): App {
       return clean && written;
     },
   };
+}
+
+/** What the server thread is told at its start, but for the shared memory. */
+function beginning({ build, commandLine, listen, sloMs, token }: AppOptions) {
+  return { build, commandLine, listen, sloMs, ...(token === undefined ? {} : { token }) };
 }
 
 /** Makes this thread, the engine's, one that can be profiled. */
@@ -331,59 +339,6 @@ function createEventFeed(
       postedAtMs = nowMs;
       post(waiting);
       waiting = [];
-    },
-  };
-}
-
-/** The server thread as the app sees it. */
-function createServerLink(options: AppOptions) {
-  let worker: WorkerLike | undefined;
-  let stopped: (() => void) | undefined;
-  const post = (message: ToServer, transfer: Transferable[] = []) => worker?.postMessage(message, transfer);
-  return {
-    post,
-    boot(shared: ServerBoot["shared"], mail: SharedArrayBuffer): Promise<readonly string[]> {
-      if (options.listen.length === 0) return Promise.resolve([]);
-      const { build, commandLine, listen, token, sloMs } = options;
-      worker = options.makeServer();
-      const boot: ServerBoot = {
-        type: "boot",
-        build,
-        commandLine,
-        listen,
-        sloMs,
-        shared,
-        mail,
-        ...(token === undefined ? {} : { token }),
-      };
-      post(boot);
-      return new Promise((resolve, reject) => {
-        (worker as WorkerLike).onerror = (event) => {
-          event.preventDefault();
-          options.log.error("Fault in the server thread", { error: String(event.message) });
-          reject(new Error(String(event.message)));
-        };
-        (worker as WorkerLike).onmessage = (event: MessageEvent<FromServer>) => {
-          const message = event.data;
-          if (message.type === "listening") resolve(message.urls);
-          else if (message.type === "listen-failed") reject(new Error(message.error));
-          else if (message.type === "log") options.log[message.level](message.message, message.fields);
-          else stopped?.();
-        };
-      });
-    },
-    stop(): Promise<void> {
-      if (worker === undefined) return Promise.resolve();
-      return new Promise((resolve) => {
-        const end = () => {
-          clearTimeout(timer);
-          worker?.terminate();
-          resolve();
-        };
-        const timer = setTimeout(end, SERVER_STOP_MS);
-        stopped = end;
-        post({ type: "stop" });
-      });
     },
   };
 }

@@ -19,6 +19,7 @@ import { LISTEN_FORMS, parseListenAddress } from "../server/listen_address.ts";
 import type { ServerBoot } from "../server/messages.ts";
 import { WorldFullError } from "../world/world.ts";
 import { VERSION } from "../base/version.ts";
+import { runActions } from "./actions.ts";
 import { buildInfo } from "./build_info.ts";
 import type { RunOptions } from "./command.ts";
 import { canarySpecs } from "./canaries.ts";
@@ -226,7 +227,8 @@ class Run {
     const folder = stateFolder(settings.state, process.env);
     const createWake = await openWakes();
     if (createWake === undefined) this.#log.info(NO_RAW_ENGINE);
-    const app = createApp({
+    const freezeFile = settings.remediation.freezeFile ?? defaultFreezeFile(settings.state, process.env);
+    const app: App = createApp({
       registries: this.#context.registries,
       makeWorker: this.#context.makeWorker,
       makeServer: this.#context.makeServer,
@@ -240,12 +242,12 @@ class Run {
       sloMs: settings.pipelines.pulse.sizingSloMs,
       listen,
       token: settings.token ?? undefined,
+      actions: runActions({ freezeFile, freeze: (frozen) => app.freeze(frozen) }),
       journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
       protection: settings,
       maintenance,
     });
     const machine = thisMachine({ raw: createWake !== undefined });
-    const freezeFile = settings.remediation.freezeFile ?? defaultFreezeFile(settings.state, process.env);
     const freezeWatch = await watchFreezeFile(freezeFile, {
       change: app.freeze,
       trouble: (text) => this.#log.error(text),

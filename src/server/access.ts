@@ -35,10 +35,15 @@ export function checkAccess({ address, token, authorization, host }: AccessReque
       "Cannot answer under this host name: a loopback address is asked for as localhost, 127.0.0.1 or [::1]";
     return { allowed: false, status: 421, message };
   }
-  const given = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
-  if (token !== undefined && given !== undefined && equalInConstantTime(given, token)) return ALLOWED;
+  if (token !== undefined && hasToken(authorization, token)) return ALLOWED;
   const found = authorization === undefined ? "none was given" : "the given one is not valid";
   return { allowed: false, status: 401, message: `A token is needed (Authorization: Bearer …): ${found}` };
+}
+
+/** Whether an Authorization header carries the token. */
+export function hasToken(authorization: string | undefined, token: string): boolean {
+  const given = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
+  return given !== undefined && equalInConstantTime(given, token);
 }
 
 /** Compares digests: equal lengths, so that not even the token's length shows in the time it takes. */

@@ -1,10 +1,12 @@
 /**
- * The routes, over reader functions. Everything here only reads: other methods than GET and HEAD are refused, no other
- * origin may read (no CORS), and what came from outside leaves as JSON or escaped. Errors of the API are JSON.
+ * The routes, over reader functions. Everything but the actions (actions.ts) only reads: other methods than GET and HEAD are
+ * refused, no other origin may read (no CORS), and what came from outside leaves as JSON or escaped. Errors of the API are
+ * JSON.
  */
 import { type Context, Hono } from "hono";
 import { EXPOSITION_CONTENT_TYPE } from "../telemetry/exposition.ts";
 import { checkAccess } from "./access.ts";
+import { actionRoutes, ACTIONS_AT, type ActionSource } from "./actions.ts";
 import { apiRoutes } from "./api_routes.ts";
 import type { ListenAddress } from "./listen_address.ts";
 import { PAGE_HEADERS, PAGE_HTML } from "./page.ts";
@@ -18,6 +20,7 @@ export interface ServerAppOptions {
   readonly token: string | undefined;
   /** What /debug/pprof/ is made of; undefined leaves it out. */
   readonly profiles: ProfileSource | undefined;
+  readonly actions: Omit<ActionSource, "token">;
   /** A fault of ours while answering. */
   readonly onError: (error: Error, path: string) => void;
 }
@@ -32,13 +35,13 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 
 export function createServerApp(readers: ServerReaders, options: ServerAppOptions): Hono {
-  const { address, token, profiles } = options;
+  const { address, token, profiles, actions } = options;
   const app = new Hono();
   app.use(async (c, next) => {
     const [authorization, host] = [c.req.header("authorization"), c.req.header("host")];
     const access = checkAccess({ address, token, authorization, host });
     if (!access.allowed) c.res = refuse(c, access.status, access.message);
-    else if (c.req.method !== "GET" && c.req.method !== "HEAD") {
+    else if (!isReading(c.req.method) && !c.req.path.startsWith(ACTIONS_AT)) {
       c.res = refuse(c, 405, "Only GET and HEAD are allowed here");
     } else await next();
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
@@ -50,6 +53,7 @@ export function createServerApp(readers: ServerReaders, options: ServerAppOption
   app.get("/healthz", (c) => health(c, readers.health()));
   app.get("/readyz", (c) => health(c, readers.readiness()));
   app.route("/api/v1", apiRoutes(readers));
+  app.route("/", actionRoutes({ ...actions, token }));
   if (profiles !== undefined) app.route("/", profileRoutes(profiles));
   app.notFound((c) => refuse(c, 404, `Nothing is at ${c.req.path}`));
   app.onError((error, c) => {
@@ -59,13 +63,18 @@ export function createServerApp(readers: ServerReaders, options: ServerAppOption
   return app;
 }
 
+function isReading(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
 function health(c: Context, report: HealthReport): Response {
   return c.json(report, report.ok ? 200 : 503);
 }
 
-/** JSON under /api, one line of text elsewhere. */
+/** JSON under /api and for actions, one line of text elsewhere. */
 function refuse(c: Context, status: 401 | 404 | 405 | 421 | 500, message: string): Response {
   if (status === 405) c.header("Allow", "GET, HEAD");
   if (status === 401) c.header("WWW-Authenticate", 'Bearer realm="cpra"');
-  return c.req.path.startsWith("/api/") ? c.json({ error: message }, status) : c.text(`${message}\n`, status);
+  const asJson = c.req.path.startsWith("/api/") || c.req.path.startsWith(ACTIONS_AT);
+  return asJson ? c.json({ error: message }, status) : c.text(`${message}\n`, status);
 }

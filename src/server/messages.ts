@@ -1,8 +1,10 @@
 /** What the engine thread and the server thread tell each other: few, small messages. Figures travel in shared memory. */
 import type { LogFields, LogLevel } from "../base/log.ts";
+import type { ActionParameters } from "../model/action.ts";
 import type { MetricsHandle } from "../telemetry/metrics.ts";
 import type { BuildInfo } from "../telemetry/process_metrics.ts";
 import type { WorldHandle } from "../world/world.ts";
+import type { CallAnswer } from "./actions.ts";
 import type { ListenAddress } from "./listen_address.ts";
 
 export interface ServerBoot {
@@ -18,6 +20,8 @@ export interface ServerBoot {
   })[];
   /** Asked for on every address that is not loopback; without one such an address is refused. */
   readonly token?: string;
+  /** Names of what the engine's thread can be asked to do. */
+  readonly actions: readonly string[];
   /** Of shm/mail_count.ts: rings the threads that are asked for profiles. */
   readonly mail: SharedArrayBuffer;
   /** P95 of the schedule lag that /readyz holds the engine to, ms. */
@@ -56,6 +60,8 @@ export type ToServer =
   /** A thread that can be profiled has begun; the port leads to it and comes in the transfer list. */
   | { readonly type: "thread"; readonly name: string; readonly port: MessagePort }
   | { readonly type: "thread-ended"; readonly name: string }
+  /** What became of an action, by the number of its call. */
+  | { readonly type: "answer"; readonly number: number; readonly answer: CallAnswer }
   | { readonly type: "stop" };
 
 export type FromServer =
@@ -64,5 +70,12 @@ export type FromServer =
   /** Nothing listens; the text says where, why and what to do. */
   | { readonly type: "listen-failed"; readonly error: string }
   | { readonly type: "log"; readonly level: LogLevel; readonly message: string; readonly fields: LogFields }
+  /** Somebody with the token asks for this; it is answered with the same number. */
+  | {
+    readonly type: "action";
+    readonly number: number;
+    readonly name: string;
+    readonly parameters: ActionParameters;
+  }
   /** Everything is closed; the thread may be ended. */
   | { readonly type: "stopped" };

@@ -6,6 +6,7 @@ import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { ProfiledThread } from "../host/profiled_thread.ts";
 import { type HttpServer, ListenError, serve } from "../host/serve.ts";
 import { refuseListen } from "./access.ts";
+import { ActionCalls } from "./action_calls.ts";
 import { createServerApp } from "./app.ts";
 import { formatListenAddress } from "./listen_address.ts";
 import type { FromServer, ServerBoot, ToServer } from "./messages.ts";
@@ -26,6 +27,7 @@ interface Running {
   readonly readers: SharedReaders;
   readonly servers: readonly HttpServer[];
   readonly profiler: Profiler;
+  readonly calls: ActionCalls;
   readonly sampling: ReturnType<typeof setInterval>;
 }
 
@@ -37,9 +39,11 @@ export function startServerThread(scope: ServerScope): void {
     else if (message.type === "incidents") running?.readers.take(message.events);
     else if (message.type === "thread") running?.profiler.addThread(message.name, message.port);
     else if (message.type === "thread-ended") running?.profiler.removeThread(message.name);
+    else if (message.type === "answer") running?.calls.take(message);
     else {
       clearInterval(running?.sampling);
       running?.profiler.close();
+      running?.calls.close();
       await Promise.all(running?.servers.map((server) => server.stop()) ?? []);
       scope.postMessage({ type: "stopped" });
     }
@@ -50,9 +54,10 @@ async function start(scope: ServerScope, boot: ServerBoot): Promise<Running | un
   const { build, sloMs, shared } = boot;
   const readers = createSharedReaders({ build, sloMs, shared, ...SYSTEM_CLOCK });
   const profiler = createProfiler(boot);
+  const calls = new ActionCalls((message) => scope.postMessage(message));
   const servers: HttpServer[] = [];
   try {
-    for (const listen of boot.listen) servers.push(open(scope, { boot, readers, profiler, listen }));
+    for (const listen of boot.listen) servers.push(open(scope, { boot, readers, profiler, calls, listen }));
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     await Promise.all(servers.map((server) => server.stop()));
@@ -62,7 +67,7 @@ async function start(scope: ServerScope, boot: ServerBoot): Promise<Running | un
   }
   const urls = servers.map((server) => `http://${formatListenAddress(server.address)}`);
   scope.postMessage({ type: "listening", urls });
-  return { readers, servers, profiler, sampling: setInterval(readers.sample, SAMPLE_MS) };
+  return { readers, servers, profiler, calls, sampling: setInterval(readers.sample, SAMPLE_MS) };
 }
 
 /** Knows this thread from the start; the others are told by the engine's. */
@@ -80,11 +85,12 @@ interface Opening {
   readonly boot: ServerBoot;
   readonly readers: ServerReaders;
   readonly profiler: Profiler;
+  readonly calls: ActionCalls;
   readonly listen: ServerBoot["listen"][number];
 }
 
 /** Throws a ListenError that says where, why and what to do. */
-function open(scope: ServerScope, { boot, readers, profiler, listen }: Opening): HttpServer {
+function open(scope: ServerScope, { boot, readers, profiler, calls, listen }: Opening): HttpServer {
   const refusal = refuseListen(listen, boot.token);
   if (refusal !== undefined) throw new ListenError(refusal);
   const logError = (error: unknown, path: string) => {
@@ -99,6 +105,7 @@ function open(scope: ServerScope, { boot, readers, profiler, listen }: Opening):
   const app = createServerApp(readers, {
     address: listen,
     token: boot.token,
+    actions: { names: boot.actions, call: calls.call },
     profiles: listen.pprof
       ? { profiler, commandLine: boot.commandLine, wallMs: SYSTEM_CLOCK.wallMs }
       : undefined,

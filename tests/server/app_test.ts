@@ -15,6 +15,7 @@ const LOCAL: ServerAppOptions = {
     commandLine: ["cpra", "--yaml", "a b.yaml"],
     wallMs: () => 0,
   },
+  actions: { names: [], call: () => Promise.resolve({ status: 200, body: {} }) },
   onError() {},
 };
 const OUTSIDE = { ...LOCAL, address: { hostname: "0.0.0.0", port: 6060 }, token: "a-long-enough-token" };

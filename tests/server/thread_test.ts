@@ -78,7 +78,17 @@ function startThread({ listen, token, line = localLine }: StartOptions) {
   };
   const commandLine = ["cpra", "--yaml", "x.yaml"];
   const mail = createMailCount();
-  const boot = { type: "boot", build: BUILD, commandLine, listen, sloMs: 100, shared, mail } as const;
+  const actions = ["reload"];
+  const boot = {
+    type: "boot",
+    build: BUILD,
+    commandLine,
+    listen,
+    sloMs: 100,
+    shared,
+    mail,
+    actions,
+  } as const;
   post(token === undefined ? boot : { ...boot, token });
   return thread;
 }
