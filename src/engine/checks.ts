@@ -11,6 +11,7 @@ import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { World } from "../world/world.ts";
 import type { Cause, MonitorLife } from "./monitor_life.ts";
 import type { Offer } from "./queue.ts";
+import { RowQueue } from "./row_queue.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Bits of the `job` column. */
@@ -19,14 +20,19 @@ const IN_FLIGHT = 1;
 const FOR_THE_RECORD = 2;
 /** Its worker was lost once: a second loss is a result of its own. */
 const LOST_ONCE = 4;
-/** Came due, found the queue full, will be offered again. */
-const DEFERRED = 8;
+/** Its coming due has been counted: it is offered again. */
+const COUNTED = 8;
 /** Which lane runs this row's checks: asked once, kept for the row's life. */
 const ROUTED = 16;
 const ON_HOSTED = 32;
 const ROUTE = ROUTED | ON_HOSTED;
 /** Asked for beside the schedule: it cannot be late. */
 const EXTRA = 64;
+/** Found no place at a worker: in the queue of its lane. */
+const WAITING = 128;
+
+/** Of a routed row. */
+const laneOf = (bits: number) => bits & ON_HOSTED ? HOSTED : PULSE;
 
 const DECODER = new TextDecoder();
 
@@ -59,6 +65,8 @@ export interface ChecksOptions {
 export class Checks {
   readonly #options: ChecksOptions;
   readonly #job: JobRequest = { row: 0, generation: 0, flags: 0, sentUs: 0, aux0: 0, aux1: 0 };
+  /** Rows that wait for a place at a worker of PULSE and of HOSTED, which do not wait for each other. */
+  readonly #waiting = new Map([[PULSE, new RowQueue()], [HOSTED, new RowQueue()]]);
   /** Policy index → probe kind index. */
   readonly #kindOfPolicy: number[] = [];
   #text: Uint8Array = new Uint8Array(0);
@@ -73,43 +81,57 @@ export class Checks {
   checkNow(row: number): void {
     const { world, schedule, clock } = this.#options;
     const bits = world.columns.job[row] as number;
-    if (bits & IN_FLIGHT) return;
+    if (bits & (IN_FLIGHT | WAITING)) return;
     world.columns.job[row] = bits | EXTRA;
     schedule.checkSoon(row, clock.monoMs());
   }
 
-  /** The row is due; lateMs is how far behind its schedule that is seen. */
+  /** The row is due; lateMs is how far behind its schedule that is seen, negative when its worker begins it later. */
   dispatch(row: number, scheduleLateMs: number): void {
-    const { world, metrics, clock, schedule, offer } = this.#options;
+    const { world, metrics } = this.#options;
     const { columns } = world;
     const bits = this.#routed(row);
-    const lateMs = bits & EXTRA ? 0 : scheduleLateMs;
-    if ((bits & DEFERRED) === 0 && row < world.count) metrics.countDue(1);
-    if (bits & IN_FLIGHT) {
-      // Its previous check still runs: one at a time, and this one is missed.
+    if ((bits & COUNTED) === 0 && row < world.count) metrics.countDue(1);
+    if (bits & (IN_FLIGHT | WAITING)) {
+      // One check of a row at a time: this one is missed, also when the one before has not even begun.
       metrics.countMissed();
       return;
     }
-    const nowMs = clock.monoMs();
+    if (this.#send(row, bits & EXTRA ? 0 : scheduleLateMs)) return;
+    columns.job[row] = (bits & ~(COUNTED | EXTRA)) | WAITING;
+    this.#waiting.get(laneOf(bits))?.push(row);
+  }
+
+  /** Rows that found no place are offered again, in their order, as long as there is one. */
+  admit(nowMs: number): void {
+    const { world: { columns }, schedule } = this.#options;
+    for (const waiting of this.#waiting.values()) {
+      for (let row = waiting.first; row >= 0; row = waiting.first) {
+        const bits = columns.job[row] as number;
+        if (bits & WAITING && !this.#send(row, schedule.lateMs(row, nowMs))) break;
+        waiting.dropFirst();
+      }
+    }
+  }
+
+  /** False when there is no place. */
+  #send(row: number, lateMs: number): boolean {
+    const { world: { columns }, clock, offer } = this.#options;
+    const bits = columns.job[row] as number;
     const job = this.#job;
     job.row = row;
     job.generation = ((columns.generation[row] as number) + 1) >>> 0;
-    job.sentUs = (nowMs * 1000) >>> 0;
-    job.aux0 = Math.min(0xffffffff, Math.round(lateMs * 1000));
-    if (offer(bits & ON_HOSTED ? HOSTED : PULSE, job) === "deferred") {
-      const again = schedule.retry(row, nowMs);
-      columns.job[row] = again ? bits | DEFERRED : bits & ~DEFERRED;
-      if (!again) metrics.countMissed();
-      return;
-    }
+    job.sentUs = ((clock.monoMs() + Math.max(0, -lateMs)) * 1000) >>> 0;
+    job.aux0 = Math.min(0xffffffff, Math.max(0, Math.round(lateMs * 1000)));
+    if (offer(laneOf(bits), job) === "deferred") return false;
     columns.generation[row] = job.generation;
-    columns.job[row] = (bits & ~(DEFERRED | EXTRA)) | IN_FLIGHT;
-    metrics.observeLag(lateMs * 1000);
+    columns.job[row] = (bits & ~(COUNTED | EXTRA | WAITING)) | IN_FLIGHT;
+    return true;
   }
 
   /** A result came back from this lane; `text` is a view that is valid during the call. */
   collect(lane: number, result: Readonly<ResultFields>, text: Uint8Array): void {
-    const { world, metrics, clock } = this.#options;
+    const { world, metrics } = this.#options;
     const { columns } = world;
     const { row } = result;
     if (columns.generation[row] !== result.generation || ((columns.job[row] as number) & IN_FLIGHT) === 0) {
@@ -119,14 +141,14 @@ export class Checks {
     metrics.observeQueueWait(lane, result.waitUs);
     if (result.outcome === HANDED_OVER) {
       // What needs the event loop once (a redirect) will need it again: the row stays there.
-      columns.job[row] = ROUTE | DEFERRED;
+      columns.job[row] = ROUTE | COUNTED;
       this.dispatch(row, result.aux0 / 1000);
       return;
     }
     if (row >= world.count) return this.#canary(result);
-    const nowUs = (clock.monoMs() * 1000) >>> 0;
     metrics.countCheck(this.#kindIndex(row), result.outcome, result.serviceUs);
-    metrics.observeCheckLatency(((nowUs - result.aux1) >>> 0) + result.aux0);
+    metrics.observeLag(result.aux0 + result.waitUs);
+    metrics.observeCheckLatency(result.aux0 + result.waitUs + result.serviceUs);
     this.#text = text;
     this.#settle(result);
   }
@@ -151,8 +173,8 @@ export class Checks {
       this.#settle({ ...emptyResult(), row, outcome: LOCAL, reason: reasonIndex("worker_lost") });
       return;
     }
-    columns.job[row] = (bits & ~(IN_FLIGHT | FOR_THE_RECORD)) | DEFERRED | (lost ? LOST_ONCE : 0);
-    metrics.countRequeued(bits & ON_HOSTED ? HOSTED : PULSE, 1);
+    columns.job[row] = (bits & ~(IN_FLIGHT | FOR_THE_RECORD)) | COUNTED | (lost ? LOST_ONCE : 0);
+    metrics.countRequeued(laneOf(bits), 1);
     schedule.checkSoon(row, clock.monoMs());
   }
 

@@ -114,6 +114,7 @@ class LoopEngine implements Engine {
     trace.mark();
     let onTime = true;
     if (this.#checking) {
+      this.#parts.checks.admit(startMs);
       onTime = this.#parts.schedule.advance(
         startMs,
         SCHEDULE_BUDGET,

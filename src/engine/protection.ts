@@ -132,8 +132,11 @@ export class Protection {
     this.#gate.freeze(frozen);
   }
 
-  get frozen(): boolean {
-    return this.#gate.frozen;
+  /** What has come up since the repair was decided: a result of the same turn can have made the guard suspect. */
+  forbids(row: number): string | undefined {
+    if (this.#gate.frozen) return "remediation is frozen";
+    if (this.#guard.suspects(this.#options.world.attributes(row).groups)) return "the guard is suspect";
+    return this.#parentDown(row) ? "what it depends on is down" : undefined;
   }
 
   /** Takes over cool-downs and counts of an earlier process; what this one knows already stands. */

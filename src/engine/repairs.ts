@@ -33,8 +33,8 @@ export interface RepairsOptions {
 
 /** What keeps watch over repairs on their way; see protection.ts. */
 export interface RepairGuards {
-  /** No repair may begin now, not even one that was decided. */
-  readonly frozen: boolean;
+  /** Why a repair that was decided may not begin now; undefined = it may. */
+  forbids(row: number): string | undefined;
   takeBack(row: number): void;
   repairBegun(row: number, job: RemedyJob): void;
   /** It will not run (any more); `line` tells what it did. */
@@ -103,10 +103,15 @@ export class Repairs {
 
   /** Hands those that may go now to their lane. */
   dispatch(): void {
-    if (this.#options.guards.frozen) {
-      for (const { row, incidentNumber } of this.#waiting.splice(0)) {
-        this.#endIntent(row, incidentNumber, { how: "withdrawn", text: "remediation is frozen" });
-        this.#options.guards.takeBack(row);
+    if (this.#waiting.length === 0) return;
+    const { guards } = this.#options;
+    for (const repair of this.#waiting.splice(0)) {
+      const { row, incidentNumber } = repair;
+      const text = guards.forbids(row);
+      if (text === undefined) this.#waiting.push(repair);
+      else {
+        this.#endIntent(row, incidentNumber, { how: "withdrawn", text });
+        guards.takeBack(row);
       }
     }
     while (this.#waiting.length > 0 && this.#offer(this.#waiting[0] as Repair)) this.#waiting.shift();

@@ -12,8 +12,11 @@ import type { Wheel } from "./wheel.ts";
 
 /** Length of a wheel tick. Shorter costs wake-ups, longer bunches checks into bursts that show up as latency. */
 export const TICK_MS = 2;
-/** How soon a check that found no place in the queue is offered again. */
-const RETRY_MS = 10;
+/**
+ * How far ahead of their time checks go to the workers, which begin them on time: however late one of the engine's turns comes, up
+ * to this no check is. Shorter than any interval.
+ */
+const AHEAD_MS = 8;
 
 export class Schedule {
   readonly #world: World;
@@ -34,24 +37,23 @@ export class Schedule {
   }
 
   /**
-   * Visits rows whose time has come, at most `budget` of them, and puts each on its next lattice point.
-   * lateMs is how far nowMs is past the row's lattice point. False when the budget ended first: call again.
+   * Visits rows whose time comes within AHEAD_MS, at most `budget` of them, and puts each on its next lattice point.
+   * lateMs is how far nowMs is past the row's lattice point, negative when that is ahead. False when the budget ended first:
+   * call again.
    */
   advance(nowMs: number, budget: number, visit: (row: number, lateMs: number) => void): boolean {
-    const toTick = Math.floor((nowMs - this.#startMs) / TICK_MS);
+    const toTick = this.#horizon(nowMs);
+    const untilMs = this.#startMs + toTick * TICK_MS;
     return this.#wheel.advance(toTick, (row) => {
-      const next = this.#pointAfter(row, nowMs);
+      const next = this.#pointAfter(row, untilMs);
       this.#wheel.insert(row, this.#tickAt(next));
-      visit(row, Math.max(0, nowMs - (next - this.#intervalMs(row))));
+      visit(row, nowMs - (next - this.#intervalMs(row)));
     }, budget);
   }
 
-  /** Offers a row again in RETRY_MS; false when its next regular check comes first, so that this one is missed. */
-  retry(row: number, nowMs: number): boolean {
-    if (this.#pointAfter(row, nowMs) <= nowMs + RETRY_MS) return false;
-    this.#wheel.remove(row);
-    this.#wheel.insert(row, this.#tickAt(nowMs + RETRY_MS));
-    return true;
+  /** How far nowMs is past the row's last lattice point. */
+  lateMs(row: number, nowMs: number): number {
+    return nowMs - (this.#pointAfter(row, nowMs) - this.#intervalMs(row));
   }
 
   /** Offers a row now, whatever its lattice says; its regular checks stay where they are. */
@@ -62,8 +64,11 @@ export class Schedule {
 
   /** Time until something is due, at most maxMs. */
   idleMs(nowMs: number, maxMs: number): number {
-    const tick = Math.floor((nowMs - this.#startMs) / TICK_MS);
-    return this.#wheel.nextDue(tick, Math.ceil(maxMs / TICK_MS)) * TICK_MS;
+    return this.#wheel.nextDue(this.#horizon(nowMs), Math.ceil(maxMs / TICK_MS)) * TICK_MS;
+  }
+
+  #horizon(nowMs: number): number {
+    return Math.floor((nowMs + AHEAD_MS - this.#startMs) / TICK_MS);
   }
 
   #pointAfter(row: number, nowMs: number): number {

@@ -1,6 +1,6 @@
 /**
  * The hosted pulse lane: runs probes on the runtime's event loop. A job is one check; its attempts are run_check.ts's.
- * aux0 (lateness at dispatch) and sentUs come back as aux0 and aux1, so that the engine can add up the whole way.
+ * aux0 (lateness at dispatch) comes back, so that the engine can add up the whole way.
  * Typical load: 2,000 checks a second a thread, most of them waiting for a socket.
  */
 import { oneLine } from "../base/log.ts";
@@ -57,7 +57,7 @@ function prepare(context: LaneContext, probes: readonly Probe[]): LaneWork {
         connectUs: result.connectUs ?? 0,
         firstByteUs: result.firstByteUs ?? 0,
         aux0: job.aux0,
-        aux1: job.sentUs,
+        aux1: 0,
         text: textOf(result),
       };
     },
@@ -79,6 +79,5 @@ function unknownKind(job: Readonly<JobFields>): Execution {
     outcome: LOCAL,
     reason: reasonIndex("local_fault"),
     aux0: job.aux0,
-    aux1: job.sentUs,
   };
 }

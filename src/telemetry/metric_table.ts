@@ -114,13 +114,13 @@ export const ENGINE_METRICS = {
   ),
   scheduleLag: histogram(
     "cpra_schedule_lag_seconds",
-    "Lateness of a check: from its due time to its dispatch.",
+    "Lateness of a check: from its due time to its begin at a worker.",
     [],
     LAG_BUCKETS_US,
   ),
   checkLatency: histogram(
     "cpra_check_latency_seconds",
-    "From the due time of a check to its result having been applied.",
+    "From the due time of a check to its result.",
     [],
     DURATION_BUCKETS_US,
   ),

@@ -242,6 +242,9 @@ test("overload: checks are deferred and counted, never queued twice, and no targ
   assert.ok(sim.metrics.value("deferred", [0]) > 0);
   assert.ok(sim.metrics.total("checksMissed") > 0);
   assert.deepEqual(sim.alerts(), []);
+  const checks = new Array<number>(monitors.length).fill(0);
+  for (const { row } of sim.jobs) (checks[row] as number)++;
+  assert.ok(Math.max(...checks) - Math.min(...checks) <= 1, "each waits its turn");
   sim.run(3000);
   const before = { missed: sim.metrics.total("checksMissed"), jobs: sim.jobs.length };
   sim.run(10_000);
