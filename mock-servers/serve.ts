@@ -9,14 +9,32 @@ import { runMock } from "../src/cli/mock.ts";
 import type { Io } from "../src/cli/io.ts";
 import { aborted, stopSignal } from "../src/cli/signals.ts";
 import type { Sink } from "./sink_faults.ts";
+import { startDiscordSink } from "./sink_discord.ts";
+import { startGotifySink } from "./sink_gotify.ts";
+import { startMattermostSink } from "./sink_mattermost.ts";
+import { startNtfySink } from "./sink_ntfy.ts";
+import { startOpsgenieSink } from "./sink_opsgenie.ts";
 import { startPagerdutySink } from "./sink_pagerduty.ts";
+import { startPushoverSink } from "./sink_pushover.ts";
 import { startSlackSink } from "./sink_slack.ts";
+import { startTeamsSink } from "./sink_teams.ts";
+import { startTelegramSink } from "./sink_telegram.ts";
+import { startTwilioSink } from "./sink_twilio.ts";
 import { startWebhookSink } from "./sink_webhook.ts";
 
 const SINKS: Readonly<Record<string, (port: number) => Promise<Sink>>> = {
-  webhook: (port) => startWebhookSink({ port }),
+  discord: (port) => startDiscordSink({ port }),
+  gotify: (port) => startGotifySink({ port }),
+  mattermost: (port) => startMattermostSink({ port }),
+  ntfy: (port) => startNtfySink({ port }),
+  opsgenie: (port) => startOpsgenieSink({ port }),
   pagerduty: (port) => startPagerdutySink({ port }),
+  pushover: (port) => startPushoverSink({ port }),
   slack: (port) => startSlackSink({ port }),
+  teams: (port) => startTeamsSink({ port }),
+  telegram: (port) => startTelegramSink({ port }),
+  twilio: (port) => startTwilioSink({ port }),
+  webhook: (port) => startWebhookSink({ port }),
 };
 
 const USAGE =

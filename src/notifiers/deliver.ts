@@ -2,13 +2,15 @@
 import { SYSTEM_CLOCK } from "../base/clock.ts";
 import type { DeliveryResult } from "../model/plugin.ts";
 import { callHttp, type HttpAnswer, type HttpCall } from "../net/http_client.ts";
-import { classifyAnswer } from "../net/retry_class.ts";
+import { type AnswerClass, classifyAnswer } from "../net/retry_class.ts";
 
 export interface DeliverOptions {
   /** What `describe` says of the channel: opens every error text. */
   readonly channel: string;
   /** What the answer says about the reason, when the channel has a form for it that is safe to show. */
   readonly explain?: (answer: HttpAnswer) => string;
+  /** What an answer comes to where the service says more in its body than by its status; undefined: the table holds. */
+  readonly verdict?: (answer: HttpAnswer) => AnswerClass | undefined;
 }
 
 export async function deliver(
@@ -18,7 +20,7 @@ export async function deliver(
 ): Promise<DeliveryResult> {
   const answer = await callHttp(call, signal);
   if (answer.kind === "failure") return { result: "retry", error: `${options.channel}: ${answer.text}` };
-  const verdict = classifyAnswer(answer, SYSTEM_CLOCK.wallMs());
+  const verdict = options.verdict?.(answer) ?? classifyAnswer(answer, SYSTEM_CLOCK.wallMs());
   if (verdict.class === "ok") return { result: "sent" };
   const reason = options.explain?.(answer) ?? "";
   const error = `${options.channel}: answered ${answer.status}${reason === "" ? "" : `: ${reason}`}`;

@@ -3,7 +3,6 @@
  * events, which page nobody: acknowledging on a repair would silence the red that follows a repair that did not help.
  * Sources: developer.pagerduty.com "Send an alert event", "Send a change event" (Events API v2).
  */
-import { createHash } from "node:crypto";
 import { oneLine } from "../base/log.ts";
 import { z } from "../base/schema.ts";
 import { httpUrlField, urlOrigin } from "../base/url_field.ts";
@@ -12,6 +11,7 @@ import type { AlertMessage } from "../model/message.ts";
 import type { Channel, DeliveryResult, Notifier } from "../model/plugin.ts";
 import type { HttpAnswer } from "../net/http_client.ts";
 import { alertFacts } from "./alert_facts.ts";
+import { boundedKey, cutChars } from "./alert_parts.ts";
 import { deliver, NOTHING_OPEN } from "./deliver.ts";
 
 export interface PagerdutyConfig {
@@ -99,10 +99,10 @@ function openPagerduty(config: PagerdutyConfig): Channel {
 }
 
 function eventOf(message: AlertMessage, kind: "trigger" | "resolve" | "change") {
-  const dedupKey = boundedKey(message.dedupKey);
+  const dedupKey = boundedKey(message.dedupKey, DEDUP_KEY_MAX);
   if (kind === "resolve") return { event_action: "resolve", dedup_key: dedupKey };
   const common = {
-    summary: cut(`${message.title}: ${message.summary}`, SUMMARY_MAX),
+    summary: cutChars(`${message.title}: ${message.summary}`, SUMMARY_MAX),
     source: message.target || message.monitor,
     timestamp: message.at,
     "custom_details": alertFacts(message),
@@ -130,23 +130,12 @@ function linksOf(message: AlertMessage): readonly { readonly href: string; reado
   return url.username === "" ? [{ href: url.href, text: "target" }] : [];
 }
 
-/** Too long a key keeps its head for people and gets a digest, so that a resolve still finds its trigger. */
-function boundedKey(key: string): string {
-  if (key.length <= DEDUP_KEY_MAX) return key;
-  const digest = createHash("sha256").update(key).digest("hex").slice(0, 32);
-  return `${key.slice(0, DEDUP_KEY_MAX - digest.length - 1)}~${digest}`.toWellFormed();
-}
-
-function cut(text: string, charsMax: number): string {
-  return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`.toWellFormed();
-}
-
 /** "message" and "errors" of the answer, with the key taken out should it be repeated there. */
 function pagerdutyReason(answer: HttpAnswer, routingKey: string): string {
   try {
     const parsed = ANSWER.parse(JSON.parse(answer.body));
     const text = [parsed.message, ...parsed.errors].filter((part) => part !== "").join("; ");
-    return oneLine(cut(text.replaceAll(routingKey, "***"), 200));
+    return oneLine(cutChars(text.replaceAll(routingKey, "***"), 200));
   } catch {
     return "";
   }

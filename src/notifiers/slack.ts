@@ -3,13 +3,12 @@
  * notifications. The URL of the hook is the secret. Does not thread, update or mention anyone.
  * Sources: docs.slack.dev "Sending messages using incoming webhooks", "Block Kit: blocks", "Formatting text".
  */
-import { formatDuration } from "../base/duration.ts";
 import { z } from "../base/schema.ts";
 import { httpUrlField, urlOrigin } from "../base/url_field.ts";
-import type { Color } from "../model/color.ts";
 import type { AlertMessage } from "../model/message.ts";
 import type { Notifier } from "../model/plugin.ts";
 import type { HttpAnswer } from "../net/http_client.ts";
+import { colorHex, factsOf, footer, headline } from "./alert_parts.ts";
 import { deliver, NOTHING_OPEN } from "./deliver.ts";
 
 export interface SlackConfig {
@@ -36,14 +35,6 @@ const SECTION_CHARS_MAX = 3000;
 const FIELD_CHARS_MAX = 2000;
 /** Not Slack's limit but a reader's: the fallback is what a phone shows. */
 const FALLBACK_CHARS_MAX = 300;
-
-const BAR_COLORS: Readonly<Record<Color, string>> = {
-  red: "#d32f2f",
-  yellow: "#f9a825",
-  green: "#2e7d32",
-  cyan: "#0097a7",
-  gray: "#757575",
-};
 
 const EXAMPLE = `name: shop
 pulse_check:
@@ -86,8 +77,8 @@ function slackReason(answer: HttpAnswer): string {
 
 function slackBody(message: AlertMessage) {
   return {
-    text: escaped(`${message.title}: ${message.summary}`, FALLBACK_CHARS_MAX),
-    attachments: [{ color: BAR_COLORS[message.color], blocks: blocksOf(message) }],
+    text: escaped(headline(message), FALLBACK_CHARS_MAX),
+    attachments: [{ color: colorHex(message.color), blocks: blocksOf(message) }],
   };
 }
 
@@ -102,27 +93,9 @@ function blocksOf(message: AlertMessage): readonly unknown[] {
   if (message.nextSteps.length > 0) blocks.push(section(bullets(message.nextSteps)));
   blocks.push({
     type: "context",
-    elements: [mrkdwn(`incident ${message.incident} · ${message.at}`, FIELD_CHARS_MAX)],
+    elements: [mrkdwn(footer(message), FIELD_CHARS_MAX)],
   });
   return blocks;
-}
-
-/** At most 10 (Slack's limit), and only those that say something. */
-function factsOf(message: AlertMessage): readonly (readonly [string, string])[] {
-  const facts = [
-    ["Monitor", message.monitor],
-    ["Status", message.status],
-    ["Target", `${message.kind} ${message.target}`],
-    ["Error", message.error],
-    ["Output", message.output],
-    ["Since", message.since],
-    [
-      "Failing for",
-      message.failingForMs > 0 ? formatDuration(Math.round(message.failingForMs / 1000) * 1000) : "",
-    ],
-    ["Groups", message.groups.join(", ")],
-  ] as const;
-  return facts.filter(([, text]) => text !== "");
 }
 
 function field(name: string, text: string) {

@@ -4,14 +4,15 @@ import assert from "node:assert/strict";
 import { z } from "../../src/base/schema.ts";
 import { NOTIFIERS } from "../../src/notifiers/registry.ts";
 import { alertMessage } from "../support/alert_message.ts";
+import { HTTP_CHANNELS } from "../support/http_channels.ts";
 
 /** A configuration per kind that reaches nobody. */
 const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   log: { file: "/nonexistent/alerts.log" },
   console: {},
-  webhook: { url: "http://u:T0KEN@127.0.0.1:1/T0KEN", secret: "T0KEN", headers: { "X-Key": "T0KEN" } },
-  pagerduty: { url: "http://127.0.0.1:1/v2/enqueue", routing_key: "T0KEN" },
-  slack: { hook: "http://127.0.0.1:1/T0KEN" },
+  ...Object.fromEntries(
+    Object.entries(HTTP_CHANNELS).map(([kind, configOf]) => [kind, configOf("http://127.0.0.1:1")]),
+  ),
 };
 
 test("every notifier has a name of its own, a summary, an example and a configuration here", () => {
