@@ -52,6 +52,12 @@ function cutHeader(line: string): [string, string] {
   return colon < 0 ? [line.trim(), "\r"] : [line.slice(0, colon).trim(), line.slice(colon + 1)];
 }
 
+/** A host name or an address. A zone ("fe80::1%eth0") is part of an address; brackets are not. */
+export const HOST_FIELD = z.string().regex(
+  /^[^\s/[\]]+$/,
+  "expected a host name or an address, without port, brackets or scheme",
+);
+
 export const PORT_FIELD = z.number().int().min(1).max(65535);
 
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;

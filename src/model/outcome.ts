@@ -58,6 +58,10 @@ export const REASONS = {
   missing: "does not exist",
   state: "not in the wanted state",
   dns_answer: "unexpected DNS answer",
+  // Of services that are asked in their own protocol.
+  login_refused: "login refused",
+  not_serving: "answers that it does not serve",
+  tls_not_offered: "TLS not offered",
 } as const;
 export type Reason = keyof typeof REASONS;
 export const REASON_NAMES = Object.keys(REASONS) as readonly Reason[];

@@ -15,6 +15,8 @@ export interface TlsOptions {
   readonly context: SecureContext;
   /** True: every certificate will do. */
   readonly insecure: boolean;
+  /** Protocols offered (RFC 7301); absent: HTTP/1.1. */
+  readonly alpn?: readonly string[];
 }
 
 export type Secured =
@@ -41,7 +43,7 @@ export function startTls(below: Socket, options: TlsOptions, signal: AbortSignal
       host: options.host,
       servername: isIP(options.host) === 0 ? options.host : "",
       secureContext: options.context,
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: [...options.alpn ?? ["http/1.1"]],
       rejectUnauthorized: false,
     });
     const give = (end: Secured) => {

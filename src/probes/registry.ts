@@ -3,7 +3,15 @@ import type { Probe } from "../model/plugin.ts";
 import { DNS } from "./dns.ts";
 import { DOCKER } from "./docker.ts";
 import { HTTP } from "./http.ts";
+import { IMAP } from "./imap.ts";
+import { MQTT } from "./mqtt.ts";
+import { MYSQL } from "./mysql.ts";
+import { POSTGRES } from "./postgres.ts";
+import { RABBITMQ } from "./rabbitmq.ts";
+import { REDIS } from "./redis.ts";
 import { SCRIPT } from "./script.ts";
+import { SMTP } from "./smtp.ts";
+import { SSH } from "./ssh.ts";
 import { TCP } from "./tcp.ts";
 
 // A registry forgets the configurations' types: what comes out of a schema goes only into the same plug-in's split.
@@ -13,4 +21,12 @@ export const PROBES: readonly Probe[] = [
   SCRIPT as Probe,
   DOCKER as Probe,
   DNS as Probe,
+  REDIS,
+  POSTGRES,
+  MYSQL,
+  RABBITMQ,
+  MQTT,
+  SMTP,
+  IMAP,
+  SSH,
 ];

@@ -25,6 +25,10 @@ async function serveSilence(): Promise<Silent> {
   };
 }
 
+const STREAM_KINDS: ReadonlySet<string> = new Set([
+  ...["redis", "postgres", "mysql", "rabbitmq", "mqtt", "smtp", "imap", "ssh"],
+]);
+
 /** A configuration of every kind that keeps the probe waiting until its signal. */
 function hangingConfig(kind: string, { port, path }: Silent): unknown {
   const configs: Readonly<Record<string, unknown>> = {
@@ -34,6 +38,8 @@ function hangingConfig(kind: string, { port, path }: Silent): unknown {
     docker: { container: "web", socket: path },
     dns: { name: "example.com", server: `127.0.0.1:${port}`, transport: "tcp" },
   };
+  // These wait for a greeting, or say something and wait for the answer.
+  if (STREAM_KINDS.has(kind)) return { host: "127.0.0.1", port };
   assert.ok(kind in configs, `say how a probe of kind ${kind} is kept waiting`);
   return configs[kind];
 }
