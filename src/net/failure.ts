@@ -43,12 +43,13 @@ export function failureOfCall(
   if (call.cancelled) return { ...base, reason: "response_timeout", value: Math.round(timeoutMs) };
   if (call.code === "") return { ...base, reason: "closed_early" };
   if (call.code === "ENOENT") return { ...base, reason: "no_socket" };
-  if (call.code.startsWith("HPE_") || call.code === "Malformed_HTTP_Response") {
-    return { ...base, reason: "protocol" };
-  }
+  if (call.code.startsWith("HPE_") || MALFORMED.includes(call.code)) return { ...base, reason: "protocol" };
   const tls = REASON_OF_TLS_CODE[call.code];
   return tls === undefined ? failureOfCode(call.code) : { ...base, reason: tls };
 }
+
+/** Our own word for it, and Bun's. */
+const MALFORMED: readonly string[] = ["protocol", "Malformed_HTTP_Response"];
 
 /** Codes of Node's TLS documentation, "X509 certificate error codes". */
 const REASON_OF_TLS_CODE: Readonly<Record<string, Reason>> = {

@@ -12,6 +12,7 @@ import { REDIS } from "./redis.ts";
 import { SCRIPT } from "./script.ts";
 import { SMTP } from "./smtp.ts";
 import { SSH } from "./ssh.ts";
+import { SYSTEMD } from "./systemd.ts";
 import { TCP } from "./tcp.ts";
 
 // A registry forgets the configurations' types: what comes out of a schema goes only into the same plug-in's split.
@@ -29,4 +30,5 @@ export const PROBES: readonly Probe[] = [
   SMTP,
   IMAP,
   SSH,
+  SYSTEMD as Probe,
 ];

@@ -37,6 +37,7 @@ function hangingConfig(kind: string, { port, path }: Silent): unknown {
     script: { command: "sleep 300" },
     docker: { container: "web", socket: path },
     dns: { name: "example.com", server: `127.0.0.1:${port}`, transport: "tcp" },
+    systemd: { unit: "web", socket: path },
   };
   // These wait for a greeting, or say something and wait for the answer.
   if (STREAM_KINDS.has(kind)) return { host: "127.0.0.1", port };
