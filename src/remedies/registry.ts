@@ -2,6 +2,7 @@
 import type { Remedy } from "../model/plugin.ts";
 import { DOCKER } from "./docker.ts";
 import { SCRIPT } from "./script.ts";
+import { SSH } from "./ssh.ts";
 import { SYSTEMD } from "./systemd.ts";
 import { WEBHOOK } from "./webhook.ts";
 
@@ -11,4 +12,5 @@ export const REMEDIES: readonly Remedy[] = [
   SCRIPT as Remedy,
   WEBHOOK as Remedy,
   SYSTEMD as Remedy,
+  SSH as Remedy,
 ];

@@ -3,12 +3,12 @@
  * (CPRA_MONITOR, CPRA_INCIDENT, CPRA_ATTEMPT, CPRA_ERROR). What the program leaves running (a service it has
  * started) stays; at the deadline its whole process group is ended, TERM and 500 ms later KILL.
  */
-import { formatDuration } from "../base/duration.ts";
 import { oneLine } from "../base/log.ts";
 import { z } from "../base/schema.ts";
 import type { Remedy, RemedyRequest, RemedyResult } from "../model/plugin.ts";
 import { argvOf, COMMAND_FIELDS, minimalEnvironment } from "../net/command.ts";
-import { type ProcessResult, runProcess } from "../net/process.ts";
+import { runProcess } from "../net/process.ts";
+import { programResult, repairFacts } from "./program_result.ts";
 
 interface ScriptConfig {
   readonly argv: readonly [string, ...string[]];
@@ -19,7 +19,6 @@ interface ScriptConfig {
 type SharedConfig = Omit<ScriptConfig, "argv">;
 
 const OUTPUT_LIMIT_BYTES = 64 * 1024;
-const LINE_CHARACTERS_MAX = 300;
 
 const SCHEMA = z.strictObject(COMMAND_FIELDS).transform((input, context): ScriptConfig => {
   const argv = argvOf(input);
@@ -63,11 +62,7 @@ async function runScript(request: RemedyRequest, signal: AbortSignal): Promise<R
     env: {
       ...minimalEnvironment(),
       ...config.env,
-      CPRA_MONITOR: request.monitor,
-      CPRA_INCIDENT: request.incident,
-      CPRA_ATTEMPT: String(request.attempt),
-      // A NUL cannot stand in an environment; everything else can.
-      CPRA_ERROR: request.error.replaceAll("\0", " "),
+      ...repairFacts(request),
     },
     ...(config.cwd === "" ? {} : { cwd: config.cwd }),
     timeoutMs: request.timeoutMs,
@@ -75,48 +70,7 @@ async function runScript(request: RemedyRequest, signal: AbortSignal): Promise<R
     leftovers: "leave",
     settle: "at_deadline",
   }, signal);
-  return verdictOf(result, { program: nameOf(argv), timeoutMs: request.timeoutMs });
-}
-
-interface Run {
-  readonly program: string;
-  readonly timeoutMs: number;
-}
-
-function verdictOf(result: ProcessResult, { program, timeoutMs }: Run): RemedyResult {
-  const { end, stopped } = result;
-  if (stopped === "flooded") {
-    return { ok: false, retryable: false, text: `${program} was stopped: endless output` };
-  }
-  // What it did so far is unknown, and it may still be ending: running it again could do harm.
-  if (stopped !== undefined || end.kind === "ending") {
-    return {
-      ok: false,
-      retryable: false,
-      text: `${program} was stopped: still running after ${formatDuration(timeoutMs)}`,
-    };
-  }
-  if (end.kind === "spawn_error") {
-    const lasting = end.code === "ENOENT" || end.code === "EACCES" || end.code === "EINVAL";
-    return { ok: false, retryable: !lasting, text: oneLine(end.text) };
-  }
-  const said = firstLine(result);
-  const line = said === "" ? "" : `: ${said}`;
-  if (end.kind === "signal") {
-    return { ok: false, retryable: true, text: `${program} was killed by ${end.name}${line}` };
-  }
-  return {
-    ok: end.code === 0,
-    retryable: end.code !== 0,
-    text: `${program} ended with exit code ${end.code}${line}`,
-  };
-}
-
-/** What a person wants to see first: the complaint, else the report. */
-function firstLine(result: ProcessResult): string {
-  const complaint = result.errorOutput.trim();
-  const text = complaint === "" ? result.output.trim() : complaint;
-  return oneLine((text.split("\n", 1)[0] as string).trim()).slice(0, LINE_CHARACTERS_MAX);
+  return programResult(result, { program: nameOf(argv), timeoutMs: request.timeoutMs });
 }
 
 function parseArgv(target: string): [string, ...string[]] {

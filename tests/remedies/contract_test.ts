@@ -8,6 +8,7 @@ import { REMEDIES } from "../../src/remedies/registry.ts";
 const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   docker: { container: "nobody", socket: "/nonexistent/docker.sock" },
   script: { path: "/bin/true" },
+  ssh: { host: "127.0.0.1", port: 1, command: "true T0KEN" },
   systemd: { unit: "nobody", socket: "/nonexistent/bus" },
   webhook: { url: "http://127.0.0.1:1/T0KEN" },
 };
