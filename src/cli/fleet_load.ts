@@ -41,6 +41,7 @@ export interface FleetImage {
   readonly kinds: readonly (readonly [kind: string, monitors: number])[];
   readonly descriptorsPerCheck: number;
   readonly sums: Readonly<Record<Lane, Readonly<Sum>>>;
+  readonly allChecks: Readonly<Sum>;
 }
 
 /** Sums that give a mean per job: rate-weighted, jobs/s in `rate`. */
@@ -61,7 +62,7 @@ export function createFleetLoad(registries: Registries): FleetLoad {
   let monitors = 0;
   let descriptorsPerCheck = 1;
 
-  const addTimes = (spec: MonitorSpec, times: number): void => {
+  const addTimes = (spec: MonitorSpec, times: number, raw: boolean): void => {
     monitors += times;
     const { kind } = spec.probe;
     const probe = probes.get(kind);
@@ -69,7 +70,7 @@ export function createFleetLoad(registries: Registries): FleetLoad {
     descriptorsPerCheck = Math.max(descriptorsPerCheck, probe?.descriptors ?? 1);
     const check = { perSecond: times * 1000 / spec.intervalMs, kind, estimateMs: probe?.estimateMs ?? 0 };
     addTo(allChecks, check);
-    if (suitsRaw(registries.probes, spec.probe)) addTo(sums.pulse, { ...check, cpuMs: CPU_MS_RAW });
+    if (raw) addTo(sums.pulse, { ...check, cpuMs: CPU_MS_RAW });
     else addTo(sums.hosted, check);
     const changes = (times * ASSUMED_CHANGING * 1000) / ASSUMED_WITHIN_MS;
     if (spec.remedy !== undefined) {
@@ -92,21 +93,22 @@ export function createFleetLoad(registries: Registries): FleetLoad {
     get descriptorsPerCheck() {
       return descriptorsPerCheck;
     },
-    add: (spec) => addTimes(spec, 1),
-    save: () => ({ monitors, kinds: [...kinds], descriptorsPerCheck, sums }),
+    add: (spec) => addTimes(spec, 1, suitsRaw(registries.probes, spec.probe)),
+    save: () => ({ monitors, kinds: [...kinds], descriptorsPerCheck, sums, allChecks }),
     restore(image) {
       monitors = image.monitors;
       descriptorsPerCheck = image.descriptorsPerCheck;
       for (const [kind, count] of image.kinds) kinds.set(kind, count);
       for (const lane of LANES) Object.assign(sums[lane], image.sums[lane]);
+      Object.assign(allChecks, image.allChecks);
     },
     addRows(rows, count) {
-      const times = new Uint32Array(rows.specs.length);
-      for (let base = ROW.spec; base < count * ROW_WORDS; base += ROW_WORDS) {
-        (times[rows.words[base] as number] as number)++;
-      }
-      for (const [index, spec] of rows.specs.entries()) {
-        if (spec.enabled && times[index] !== 0) addTimes(spec, times[index] as number);
+      for (const [index, { times, sampled, raw }] of shareOfRaw(rows, count, registries).entries()) {
+        const spec = rows.specs[index] as MonitorSpec;
+        if (!spec.enabled || times === 0) continue;
+        const rawTimes = Math.round(times * raw / sampled);
+        if (rawTimes > 0) addTimes(spec, rawTimes, true);
+        if (rawTimes < times) addTimes(spec, times - rawTimes, false);
       }
     },
     priors: (settings, raw) => ({
@@ -117,6 +119,35 @@ export function createFleetLoad(registries: Registries): FleetLoad {
     }),
   };
 }
+
+/** Every so many rows of one spec the target is looked at, the first always: 1 µs each would be a second for a million. */
+const SAMPLED = 64;
+
+/** Per spec: its rows, and of some of them how many can run raw, which only a row's own target tells. */
+function shareOfRaw(
+  rows: MonitorRows,
+  count: number,
+  { probes }: Registries,
+): readonly { readonly times: number; readonly sampled: number; readonly raw: number }[] {
+  const shares = rows.specs.map(() => ({ times: 0, sampled: 0, raw: 0 }));
+  let at = 0;
+  for (let base = 0; base < count * ROW_WORDS; base += ROW_WORDS) {
+    const word = (place: number) => rows.words[base + place] as number;
+    const share = shares[word(ROW.spec)] as typeof shares[number];
+    if (share.times++ % SAMPLED === 0) {
+      const { probe } = rows.specs[word(ROW.spec)] as MonitorSpec;
+      const from = at + word(ROW.nameBytes);
+      const target = DECODER.decode(rows.bytes.subarray(from, from + word(ROW.targetBytes)));
+      share.sampled++;
+      if (suitsRaw(probes, { ...probe, target })) share.raw++;
+    }
+    at += word(ROW.nameBytes) + word(ROW.targetBytes) + word(ROW.remedyTargetBytes) +
+      word(ROW.attributesBytes);
+  }
+  return shares;
+}
+
+const DECODER = new TextDecoder();
 
 function noSum(): Sum {
   return { rate: 0, serviceMs: 0, cpuMs: 0 };

@@ -18,7 +18,7 @@ import type { FleetImage } from "./fleet_load.ts";
 
 const MAGIC = "CPRAMAN\n";
 /** To be raised with every change of what the world keeps in memory, or of this file. */
-const FORMAT = 1;
+const FORMAT = 2;
 const HEADER_BYTES = 8 + 4 + 4 + 32;
 const META_BYTES_MAX = 256 * 1024 * 1024;
 const COPY_BYTES = 1024 * 1024;

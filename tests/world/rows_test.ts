@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RowsWriter } from "../../src/manifest/rows_writer.ts";
-import { attributesJson, type MonitorRows, sharedSpec } from "../../src/model/monitor_rows.ts";
 import type { MonitorSpec } from "../../src/model/monitor.ts";
+import { rowsOf } from "../support/monitor_rows.ts";
 import { createWorld, type World, WorldFullError } from "../../src/world/world.ts";
 
 function spec(index: number): MonitorSpec {
@@ -39,24 +38,6 @@ function spec(index: number): MonitorSpec {
     dependsOn: [],
     metadata: {},
   };
-}
-
-function rowsOf(specs: readonly MonitorSpec[]): MonitorRows {
-  const writer = new RowsWriter();
-  const shared: MonitorSpec[] = [];
-  const numbers = new Map<string, number>();
-  for (const each of specs) {
-    const json = JSON.stringify(sharedSpec(each));
-    if (!numbers.has(json)) numbers.set(json, shared.push(sharedSpec(each)) - 1);
-    writer.add({ spec: numbers.get(json) as number, line: 0, column: 1 }, {
-      name: each.name,
-      target: each.probe.target,
-      remedyTarget: each.remedy?.target ?? "",
-      attributes: attributesJson(each),
-    });
-  }
-  const count = writer.count;
-  return { specs: shared, count, ...writer.take() };
 }
 
 function contents(world: World): unknown {
