@@ -1,14 +1,17 @@
 /**
- * The raw engine alone, closed loop: `deno run -A bench/raw_loop.ts [seconds] [in flight] [http|tcp]` or with bun. One
- * thread keeps so many checks running against bench/target.c, built with cc and pinned to the last core. New connections.
+ * The raw engine alone, closed loop: `deno run -A bench/raw_loop.ts [seconds] [in flight] [KIND]` or with bun, KIND one of
+ * http (a new connection each), http-keep-alive, tcp, icmp. One
+ * thread keeps so many checks running against bench/target.c, built with cc and pinned to the last core.
  */
 import { loadavg } from "node:os";
 import process from "node:process";
-import { openLibc } from "../src/host/libc.ts";
+import { EFD_NONBLOCK_CLOEXEC, openLibc } from "../src/host/libc.ts";
 import { runtimeName } from "../src/host/runtime.ts";
 import { PASS } from "../src/model/outcome.ts";
-import { StreamEngine } from "../src/net/raw/stream_engine.ts";
+import type { Probe } from "../src/model/plugin.ts";
 import { HTTP } from "../src/probes/http.ts";
+import { ICMP } from "../src/probes/icmp.ts";
+import { createProbeEngine } from "../src/probes/raw_engine.ts";
 import { TCP } from "../src/probes/tcp.ts";
 import { TARGET_CORE } from "./child.ts";
 import { startTarget } from "./target.ts";
@@ -25,12 +28,35 @@ export interface RawLoopFigures {
 
 const ADDRESSES = 50;
 
+interface Loop {
+  readonly probe: Probe;
+  readonly config: unknown;
+  readonly target: (host: string, port: number) => string;
+}
+
+const httpTarget = (host: string, port: number) => `http://${host}:${port}/health/1`;
+const LOOPS = {
+  http: { probe: HTTP as Probe, config: { url: "http://h/" }, target: httpTarget },
+  "http-keep-alive": {
+    probe: HTTP as Probe,
+    config: { url: "http://h/", keep_alive: true },
+    target: httpTarget,
+  },
+  tcp: {
+    probe: TCP as Probe,
+    config: { host: "h", port: 1 },
+    target: (host: string, port: number) => `${host}:${port}`,
+  },
+  icmp: { probe: ICMP as Probe, config: { host: "h" }, target: (host: string) => host },
+} as const satisfies Record<string, Loop>;
+export type LoopKind = keyof typeof LOOPS;
+
 /** Undefined where there is no FFI. */
 export async function benchRawLoop(
   options: {
     readonly seconds: number;
     readonly inFlight: number;
-    readonly kind: "http" | "tcp";
+    readonly kind: LoopKind;
   },
 ): Promise<RawLoopFigures | undefined> {
   const { seconds, inFlight, kind } = options;
@@ -39,21 +65,19 @@ export async function benchRawLoop(
   await using target = await startTarget({ core: TARGET_CORE });
   const port = target.ports.ok;
   const hosts = Array.from({ length: ADDRESSES }, (_, index) => `127.0.0.${index + 1}`);
-  const targets = hosts.map((host) =>
-    new TextEncoder().encode(kind === "http" ? `http://${host}:${port}/health/1` : `${host}:${port}`)
-  );
-  const plan = kind === "http"
-    ? HTTP.raw?.plan(HTTP.split(HTTP.schema.parse({ url: "http://h/" })).shared)
-    : TCP.raw?.plan(TCP.split(TCP.schema.parse({ host: "h", port })).shared);
-  if (plan === undefined) return undefined;
-  const check = { plan, timeoutMs: 5000, retries: 0 };
+  const { probe, config, target: targetAt } = LOOPS[kind];
+  const targets = hosts.map((host) => new TextEncoder().encode(targetAt(host, port)));
+  const { shared } = probe.split(probe.schema.parse(config));
+  const policy = { probe: { kind: probe.kind, config: shared }, timeoutMs: 5000, retries: 0 };
   const serviceUs: number[] = [];
   const free: number[] = Array.from({ length: inFlight }, (_, slot) => slot);
   let failed = 0;
   let done = 0;
-  const engine = new StreamEngine({
-    libc,
+  const wakeFd = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
+  const engine = await createProbeEngine([probe], {
     slots: inFlight,
+    wakeFd,
+    policyOf: () => policy,
     nowMs: () => performance.now(),
     target(row, into) {
       const bytes = targets[row] as Uint8Array;
@@ -71,12 +95,13 @@ export async function benchRawLoop(
   const before = process.cpuUsage();
   let row = 0;
   while (performance.now() - startedMs < seconds * 1000) {
-    while (free.length > 0) engine.start(free.pop() as number, row++ % ADDRESSES, check);
+    while (free.length > 0) engine.start(free.pop() as number, row++ % ADDRESSES);
     engine.poll(10);
   }
   const tookMs = performance.now() - startedMs;
   const cpu = process.cpuUsage(before);
   engine.close();
+  libc.close(wakeFd);
   serviceUs.sort((left, right) => left - right);
   const at = (part: number) => Math.round(serviceUs[Math.floor(serviceUs.length * part)] ?? 0);
   return {
@@ -95,7 +120,7 @@ if (import.meta.main) {
   const figures = await benchRawLoop({
     seconds: Number(seconds),
     inFlight: Number(inFlight),
-    kind: kind === "tcp" ? "tcp" : "http",
+    kind: kind in LOOPS ? kind as LoopKind : "http",
   });
   process.stdout.write(`${JSON.stringify(figures)}\n`);
 }

@@ -34,6 +34,7 @@ import {
   thisMachine,
 } from "./lane_settings.ts";
 import type { CacheRequest } from "./cache_key.ts";
+import { hindrances } from "./hindrances.ts";
 import { type CachedManifest, createManifestCache, type Loaded } from "./manifest_cache.ts";
 import { loaderThreads } from "./loader_threads.ts";
 import type { ProgramContext } from "./program_context.ts";
@@ -296,6 +297,7 @@ class Run {
       `Pulse pipeline processing ${grouped(app.world.count)} monitors`,
       Object.fromEntries(this.#fleet.kinds),
     );
+    for (const line of hindrances(this.#fleet.kinds, this.#context.registries.probes)) this.#log.warn(line);
     for (const lane of LANES) {
       const { pool } = app.engine.pipelines[LANES.indexOf(lane)] as App["engine"]["pipelines"][number];
       this.#log.info(

@@ -5,6 +5,9 @@ import type { LoaderThreads } from "../manifest/loaders.ts";
 import { renderProblems } from "../manifest/problem.ts";
 import { resolveSettings } from "../manifest/settings.ts";
 import type { Environment } from "../manifest/variables.ts";
+import type { MonitorRows } from "../model/monitor_rows.ts";
+import { createFleetLoad } from "./fleet_load.ts";
+import { hindrances } from "./hindrances.ts";
 import type { Io } from "./io.ts";
 
 export interface ValidateRequest {
@@ -25,11 +28,15 @@ export async function runValidate(request: ValidateRequest, io: Io): Promise<num
     return 2;
   }
   const { files, output: _, ...options } = request;
-  const result = await streamManifests(files, options, () => {});
+  const fleet = createFleetLoad(request.registries);
+  const onRows = (rows: MonitorRows, count: number) => fleet.addRows(rows, count);
+  const result = await streamManifests(files, { ...options, onRows }, (monitor) => fleet.add(monitor));
   // The machine has no part in whether a manifest is right: one core stands for any.
   const { faults } = resolveSettings([result.settings], { cores: 1 });
   if (request.output === "json") io.out(JSON.stringify(jsonReport(result, faults), null, 2));
   else printText(result, faults, io);
+  // Said, not judged: the manifest may be meant for another machine.
+  for (const line of hindrances(fleet.kinds, request.registries.probes)) io.err(`note: ${line}`);
   return result.ok && faults.length === 0 ? 0 : 1;
 }
 

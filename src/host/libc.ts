@@ -17,6 +17,8 @@ export type Pointer = { readonly brand: "pointer" };
 /** Memory that libc may see: never freed, zeroed. */
 export interface Memory {
   readonly pointer: Pointer;
+  /** The pointer as a number, for structures that hold addresses: below 2^53 on every 64-bit Linux. */
+  readonly address: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The same bytes. */
   readonly words: Uint32Array<ArrayBuffer>;
@@ -25,11 +27,18 @@ export interface Memory {
 /** Results as in the manual's section 2: -1 and errno() on failure. errno() is that of the last call on this thread. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
+  bind(fd: number, address: Pointer, bytes: number): number;
   connect(fd: number, address: Pointer, bytes: number): number;
+  /** `into` holds a socklen_t: room before, length after. */
+  getsockname(fd: number, address: Pointer, into: Pointer): number;
   setsockopt(fd: number, level: number, option: number, value: Pointer, bytes: number): number;
   getsockopt(fd: number, level: number, option: number, value: Pointer, bytes: Pointer): number;
   send(fd: number, from: Pointer, bytes: number, flags: number): number;
   recv(fd: number, into: Pointer, bytes: number, flags: number): number;
+  sendto(fd: number, from: Pointer, bytes: number, flags: number, to: Pointer, toBytes: number): number;
+  /** Messages received into an array of struct mmsghdr; never waits here, so without a timeout. */
+  recvmmsg(fd: number, messages: Pointer, most: number, flags: number, timeout: Pointer | null): number;
+  clock_gettime(clock: number, into: Pointer): number;
   close(fd: number): number;
   write(fd: number, from: Pointer, bytes: number): number;
   eventfd(value: number, flags: number): number;
@@ -49,11 +58,31 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_ERROR = 4;
 export const SO_LINGER = 13;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
+export const SO_TIMESTAMPNS = 35;
+export const SO_MEMINFO = 55;
+export const IPPROTO_IP = 0;
+export const IP_RECVERR = 11;
+export const IP_BIND_ADDRESS_NO_PORT = 24;
+export const IPPROTO_ICMP = 1;
+export const IPPROTO_IPV6 = 41;
+export const IPV6_RECVERR = 25;
+export const IPPROTO_ICMPV6 = 58;
+export const ICMPV6_FILTER = 1;
+export const SOL_RAW = 255;
+export const ICMP_FILTER = 1;
+export const CLOCK_REALTIME = 0;
+export const MSG_ERRQUEUE = 0x2000;
+export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const EFD_NONBLOCK_CLOEXEC = 0o2004000;
 export const EPOLL_CLOEXEC = 0o2000000;
@@ -64,8 +93,19 @@ export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
 export const EPOLLET = 0x80000000;
-export const { EAGAIN, ECONNRESET, EINTR, EINPROGRESS, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT } =
-  constants.errno;
+export const {
+  EAGAIN,
+  EACCES,
+  ECONNRESET,
+  EINTR,
+  EMFILE,
+  EPERM,
+  EPROTONOSUPPORT,
+  EINPROGRESS,
+  EHOSTUNREACH,
+  ENETUNREACH,
+  ETIMEDOUT,
+} = constants.errno;
 
 /** struct epoll_event in 32-bit words: packed on x86-64 only (epoll_ctl(2), sys/epoll.h). */
 export const EPOLL_EVENT_WORDS = process.arch === "x64" ? 3 : 4;
@@ -82,11 +122,16 @@ const U = "u32";
 const P = "pointer";
 const SIGNATURES = {
   socket: [I, I, I],
+  bind: [I, P, U],
   connect: [I, P, U],
+  getsockname: [I, P, P],
   setsockopt: [I, I, I, P, U],
   getsockopt: [I, I, I, P, P],
   send: [I, P, U, I],
   recv: [I, P, U, I],
+  sendto: [I, P, U, I, P, U],
+  recvmmsg: [I, P, U, I, P],
+  clock_gettime: [I, P],
   close: [I],
   write: [I, P, U],
   eventfd: [U, I],
@@ -95,11 +140,11 @@ const SIGNATURES = {
   epoll_wait: [I, P, I, I],
 } as const;
 
-/** What a runtime's FFI gives: the functions, where errno is, and a buffer's address. */
+/** What a runtime's FFI gives: the functions, where errno is, and a buffer's address, as a pointer and as a number. */
 interface Binding {
   readonly symbols: Omit<Libc, "errno" | "allocate">;
   readonly errno: () => number;
-  readonly addressOf: (bytes: Uint8Array<ArrayBuffer>) => Pointer;
+  readonly addressOf: (bytes: Uint8Array<ArrayBuffer>) => Pick<Memory, "pointer" | "address">;
 }
 
 async function open(): Promise<Libc | undefined> {
@@ -124,7 +169,7 @@ function toLibc({ symbols, errno, addressOf }: Binding): Libc {
       assert(bytes > 0 && bytes % 4 === 0, `${bytes} bytes of memory for libc`);
       const whole = new Uint8Array(Math.max(LEAST_BYTES, bytes));
       const memory = {
-        pointer: addressOf(whole),
+        ...addressOf(whole),
         bytes: whole,
         words: new Uint32Array(whole.buffer, 0, whole.length >> 2),
       };
@@ -158,7 +203,8 @@ async function bindByBun(library: string): Promise<Binding> {
   return {
     symbols: functions,
     errno: () => ffi.read.i32(location, 0),
-    addressOf: (bytes) => ffi.ptr(bytes) as Pointer,
+    // A pointer is a number in Bun.
+    addressOf: (bytes) => ({ pointer: ffi.ptr(bytes) as Pointer, address: Number(ffi.ptr(bytes)) }),
   };
 }
 
@@ -175,6 +221,9 @@ function bindByDeno(library: string): Binding {
   return {
     symbols: functions,
     errno: () => errno[0] as number,
-    addressOf: (bytes) => Deno.UnsafePointer.of(bytes) as unknown as Pointer,
+    addressOf: (bytes) => {
+      const pointer = Deno.UnsafePointer.of(bytes);
+      return { pointer: pointer as unknown as Pointer, address: Number(Deno.UnsafePointer.value(pointer)) };
+    },
   };
 }

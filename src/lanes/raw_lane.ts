@@ -7,6 +7,7 @@
  */
 import { oneLine } from "../base/log.ts";
 import { createThreadCpu } from "../host/thread_cpu.ts";
+import type { RawEnd, RawEngine, RawEngineOptions } from "../model/raw_engine.ts";
 import { emptyJob, emptyResult, type ResultReport } from "../shm/records.ts";
 import { EngineWake } from "../shm/wake.ts";
 import { WorkerEnd } from "../shm/worker_end.ts";
@@ -14,39 +15,6 @@ import type { Policy } from "../world/policy.ts";
 import { HeldJobs } from "./held_jobs.ts";
 import { createControlCheck } from "./thread_control.ts";
 import { bootWorker, encodeBounded, type LaneContext, type WorkerScope } from "./worker.ts";
-
-/** What the lane needs of an engine; net/raw has it. */
-export interface RawEngine {
-  readonly inFlight: number;
-  /** Begins a check; its end may come before this returns. */
-  start(slot: number, row: number): void;
-  /** Handles what there is, waiting at most so long. */
-  poll(waitMs: number): void;
-  waitMs(mostMs: number): number;
-  close(): void;
-}
-
-/** How a check ended, in the indices of model/outcome.ts; valid during the call. */
-export interface RawEnd {
-  readonly slot: number;
-  readonly outcome: number;
-  readonly reason: number;
-  readonly value: number;
-  readonly text: string | undefined;
-  readonly attempts: number;
-  readonly beganMs: number;
-  readonly connectUs: number;
-  readonly firstByteUs: number;
-}
-
-export interface RawEngineOptions {
-  readonly slots: number;
-  readonly wakeFd: number;
-  readonly nowMs: () => number;
-  readonly policyOf: (row: number) => Policy;
-  readonly target: (row: number, into: Uint8Array) => number;
-  readonly ended: (end: RawEnd) => void;
-}
 
 /** Proof of life, and how late an order is seen by a worker whose slots are all taken. */
 const BEAT_MS = 200;

@@ -62,6 +62,8 @@ export const REASONS = {
   login_refused: "login refused",
   not_serving: "answers that it does not serve",
   tls_not_offered: "TLS not offered",
+  packet_loss: "% percent of the echoes lost",
+  ttl_exceeded: "time to live exceeded on the way",
 } as const;
 export type Reason = keyof typeof REASONS;
 export const REASON_NAMES = Object.keys(REASONS) as readonly Reason[];

@@ -90,6 +90,8 @@ export interface Probe<Config = unknown> extends PluginInfo<Config> {
   readonly descriptors: number;
   /** Service time assumed until it has been measured, ms. */
   readonly estimateMs: number;
+  /** Why checks of this kind cannot run on this machine, and what to do about it; undefined: nothing is known to be in the way. */
+  hindrance?(): string | undefined;
   run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeResult>;
   /** The same check on the raw engine; absent when this kind has none. */
   readonly raw?: RawProbe;

@@ -12,11 +12,16 @@ export const REQUEST_BYTES_MOST = 64 * 1024;
 export interface RawProbe<Shared = unknown> {
   /** Whether this monitor can run raw. Pure; asked once per monitor, and only such targets come to the plan. */
   suits(target: string, config: Shared): boolean;
-  plan(config: Shared): StreamPlan;
+  plan(config: Shared): StreamPlan | EchoPlan;
 }
 
 /** One TCP exchange as a kind of check sees it. The methods that return a boolean: true = ended, verdict given. */
 export interface StreamPlan {
+  readonly transport: "stream";
+  /** The address to connect from; "" = the kernel's choice. */
+  readonly source: string;
+  /** Connections are kept for the next check of the same peer, when the exchange says that they can be. */
+  readonly keepAlive: boolean;
   /** Where in the target (ASCII) its address literal and port are. */
   readonly locate: (target: Uint8Array, bytes: number, into: Place) => void;
   /** Writes what is sent once connected; bytes written, 0 = nothing is sent. */
@@ -46,4 +51,52 @@ export interface Exchange {
   leftBytes: number;
   flags: number;
   state: object | undefined;
+  /** Set before the end: the peer will take another request on this connection, and nothing of this one is left in it. */
+  reusable: boolean;
+}
+
+/** Some echo requests (ICMP, ICMPv6) as a kind of check sees them. The target is an address literal. */
+export interface EchoPlan {
+  readonly transport: "echo";
+  /** The address to send from; "" = the kernel's choice. */
+  readonly source: string;
+  /** Only with the kernel's ping sockets, even where raw ones are permitted. */
+  readonly unprivileged: boolean;
+  /** Echoes of one check, at most ECHOES_MOST. */
+  readonly count: number;
+  /** From one to the next; shorter when the time of the check would not suffice for all. */
+  readonly intervalMs: number;
+  /** Called once, when every echo is answered or given up, or time is up. */
+  judge(tally: EchoTally): Verdict;
+}
+
+export const ECHOES_MOST = 100;
+
+export interface EchoTally {
+  readonly count: number;
+  readonly answered: number;
+  /** Of the answered ones, µs: least, mean, most. */
+  readonly rttLeastUs: number;
+  readonly rttMeanUs: number;
+  readonly rttMostUs: number;
+  readonly timeoutMs: number;
+  /** What the network said of a lost one: type and code of RFC 792 or RFC 4443, and who said it. */
+  readonly error: IcmpError | undefined;
+  /** Answers were dropped here because they came faster than they were read: the loss may be ours. */
+  readonly droppedHere: boolean;
+}
+
+export interface IcmpError {
+  readonly family: 4 | 6;
+  readonly type: number;
+  readonly code: number;
+  /** Address of the router or host that said it. */
+  readonly from: string;
+}
+
+export interface Verdict {
+  readonly outcome: Outcome;
+  readonly reason: Reason;
+  readonly value: number;
+  readonly text?: string;
 }

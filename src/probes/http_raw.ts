@@ -48,6 +48,9 @@ const LOCATION = 1;
 const ENDS_BY_CLOSE = 2;
 
 class HttpPlan implements StreamPlan {
+  readonly transport = "stream";
+  readonly source = "";
+  readonly keepAlive = false;
   readonly #assertions: Assertions;
   readonly #template: Template;
   readonly #isHead: boolean;

@@ -1,64 +1,92 @@
 /** The raw engine with the probes that can run on it: which plan a policy has, made once per policy and thread. */
-import { openLibc } from "../host/libc.ts";
+import { randomInt } from "node:crypto";
+import { type Libc, openLibc } from "../host/libc.ts";
 import { LOCAL, reasonIndex } from "../model/outcome.ts";
 import type { Probe } from "../model/plugin.ts";
-import { type StreamCheck, type StreamEnd, StreamEngine } from "../net/raw/stream_engine.ts";
+import type { RawEnd, RawEngine, RawEngineOptions, RawPolicy } from "../model/raw_engine.ts";
+import { type EchoCheck, EchoEngine } from "../net/raw/echo_engine.ts";
+import { Epoll } from "../net/raw/epoll.ts";
+import { type StreamCheck, StreamEngine } from "../net/raw/stream_engine.ts";
 
-export interface RawPolicy {
-  readonly probe: { readonly kind: string; readonly config: unknown };
-  readonly timeoutMs: number;
-  readonly retries: number;
-}
-
-export interface ProbeEngineOptions {
-  readonly slots: number;
-  readonly wakeFd: number;
-  readonly nowMs: () => number;
-  /** The same object for the same policy. */
-  readonly policyOf: (row: number) => RawPolicy;
-  readonly target: (row: number, into: Uint8Array) => number;
-  readonly ended: (end: StreamEnd) => void;
-}
-
-export interface ProbeEngine {
-  readonly inFlight: number;
-  start(slot: number, row: number): void;
-  poll(waitMs: number): void;
-  waitMs(mostMs: number): number;
-  close(): void;
-}
+/** What a policy is on this thread. */
+type Check = StreamCheck | EchoCheck;
 
 /** Rejects where there is no FFI: the engine asks before it sends checks here. */
 export async function createProbeEngine(
   probes: readonly Probe[],
-  options: ProbeEngineOptions,
-): Promise<ProbeEngine> {
+  options: RawEngineOptions,
+): Promise<RawEngine> {
   const libc = await openLibc();
   if (libc === undefined) throw new Error("Cannot run raw checks: no C library by FFI here");
-  const engine = new StreamEngine({ libc, ...options });
-  engine.watch(options.wakeFd);
-  const checks = new Map<RawPolicy, StreamCheck | undefined>();
-  const checkOf = (policy: RawPolicy): StreamCheck | undefined => {
-    if (checks.has(policy)) return checks.get(policy);
+  return new ProbeEngine(probes, { ...options, libc, epoll: new Epoll(libc) });
+}
+
+class ProbeEngine implements RawEngine {
+  readonly #probes: readonly Probe[];
+  readonly #options: RawEngineOptions;
+  readonly #epoll: Epoll;
+  readonly #streams: StreamEngine;
+  readonly #echoes: EchoEngine;
+  readonly #checks = new Map<RawPolicy, Check | undefined>();
+  /** Numbers in epoll from here on are the echo engine's. */
+  readonly #echoNumber: number;
+  readonly #onEvent = (number: number, events: number): void => {
+    if (number < this.#echoNumber) this.#streams.handle(number, events);
+    else this.#echoes.handle(number, events);
+  };
+
+  constructor(
+    probes: readonly Probe[],
+    options: RawEngineOptions & { readonly libc: Libc; readonly epoll: Epoll },
+  ) {
+    this.#probes = probes;
+    this.#options = options;
+    this.#epoll = options.epoll;
+    this.#streams = new StreamEngine(options);
+    this.#echoNumber = StreamEngine.numbers(options.slots);
+    this.#echoes = new EchoEngine({ ...options, firstNumber: this.#echoNumber, nonce: randomInt(2 ** 32) });
+    this.#epoll.watchWake(options.wakeFd);
+  }
+
+  get inFlight(): number {
+    return this.#streams.inFlight + this.#echoes.inFlight;
+  }
+
+  start(slot: number, row: number): void {
+    const check = this.#checkOf(this.#options.policyOf(row));
+    if (check === undefined) return this.#options.ended(unknownKind(slot));
+    if (isStream(check)) this.#streams.start(slot, row, check);
+    else this.#echoes.start(slot, row, check);
+  }
+
+  poll(waitMs: number): void {
+    this.#epoll.poll(waitMs, this.#onEvent);
+    this.#streams.expire();
+    this.#echoes.expire();
+  }
+
+  waitMs(mostMs: number): number {
+    return this.#echoes.waitMs(this.#streams.waitMs(mostMs));
+  }
+
+  close(): void {
+    this.#streams.close();
+    this.#echoes.close();
+    this.#epoll.close();
+  }
+
+  #checkOf(policy: RawPolicy): Check | undefined {
+    if (this.#checks.has(policy)) return this.#checks.get(policy);
     const { probe: { kind, config }, timeoutMs, retries } = policy;
-    const plan = probes.find((probe) => probe.kind === kind)?.raw?.plan(config);
-    const check = plan === undefined ? undefined : { plan, timeoutMs, retries };
-    checks.set(policy, check);
+    const plan = this.#probes.find((probe) => probe.kind === kind)?.raw?.plan(config);
+    const check = plan === undefined ? undefined : { plan, timeoutMs, retries } as Check;
+    this.#checks.set(policy, check);
     return check;
-  };
-  return {
-    get inFlight() {
-      return engine.inFlight;
-    },
-    start(slot, row) {
-      const check = checkOf(options.policyOf(row));
-      if (check === undefined) options.ended(unknownKind(slot, row));
-      else engine.start(slot, row, check);
-    },
-    poll: (waitMs) => engine.poll(waitMs),
-    waitMs: (mostMs) => engine.waitMs(mostMs),
-    close: () => engine.close(),
-  };
+  }
+}
+
+function isStream(check: Check): check is StreamCheck {
+  return check.plan.transport === "stream";
 }
 
 /** Whether a monitor's checks can run raw. */
@@ -70,10 +98,9 @@ export function suitsRaw(
 }
 
 /** Broken routing, told as our own fault rather than thrown across threads. */
-function unknownKind(slot: number, row: number): StreamEnd {
+function unknownKind(slot: number): RawEnd {
   return {
     slot,
-    row,
     outcome: LOCAL,
     reason: reasonIndex("local_fault"),
     value: 0,

@@ -3,6 +3,7 @@ import type { Probe } from "../model/plugin.ts";
 import { DNS } from "./dns.ts";
 import { DOCKER } from "./docker.ts";
 import { HTTP } from "./http.ts";
+import { ICMP } from "./icmp.ts";
 import { IMAP } from "./imap.ts";
 import { MQTT } from "./mqtt.ts";
 import { MYSQL } from "./mysql.ts";
@@ -19,6 +20,7 @@ import { TCP } from "./tcp.ts";
 export const PROBES: readonly Probe[] = [
   HTTP as Probe,
   TCP as Probe,
+  ICMP as Probe,
   SCRIPT as Probe,
   DOCKER as Probe,
   DNS as Probe,

@@ -25,6 +25,9 @@ const COLON = 58;
 const ZERO = 48;
 
 class TcpPlan implements StreamPlan {
+  readonly transport = "stream";
+  readonly source = "";
+  readonly keepAlive = false;
   readonly #send: Buffer;
   readonly #expect: Buffer;
 

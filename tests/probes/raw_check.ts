@@ -1,10 +1,11 @@
 /** Runs a probe in a test on the raw engine, between turns of the test's own event loop, where the servers live. */
 import { Buffer } from "node:buffer";
-import { openLibc } from "../../src/host/libc.ts";
+import { EFD_NONBLOCK_CLOEXEC, openLibc } from "../../src/host/libc.ts";
 import { HANDED_OVER, OUTCOMES, reasonAt } from "../../src/model/outcome.ts";
 import type { Probe, ProbeResult } from "../../src/model/plugin.ts";
-import type { StreamPlan } from "../../src/model/raw_probe.ts";
-import { type StreamEnd, StreamEngine } from "../../src/net/raw/stream_engine.ts";
+import type { RawEnd, RawEngine, RawPolicy } from "../../src/model/raw_engine.ts";
+import { createProbeEngine } from "../../src/probes/raw_engine.ts";
+import { PROBES } from "../../src/probes/registry.ts";
 import type { Checked } from "./check.ts";
 
 export interface RawChecked extends Checked {
@@ -13,7 +14,7 @@ export interface RawChecked extends Checked {
 }
 
 export interface RawChecker extends Disposable {
-  readonly engine: StreamEngine;
+  readonly engine: RawEngine;
   check<Config>(
     probe: Probe<Config>,
     config: unknown,
@@ -28,11 +29,14 @@ export async function createRawChecker(): Promise<RawChecker | undefined> {
   const libc = await openLibc();
   if (libc === undefined) return undefined;
   const targets: Uint8Array[] = [];
-  const waiting = new Map<number, (end: StreamEnd) => void>();
+  const waiting = new Map<number, (end: RawEnd) => void>();
   const free = Array.from({ length: SLOTS }, (_, slot) => slot);
-  const engine = new StreamEngine({
-    libc,
+  const policies: RawPolicy[] = [];
+  const wakeFd = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
+  const engine = await createProbeEngine(PROBES, {
     slots: SLOTS,
+    wakeFd,
+    policyOf: (row) => policies[row] as RawPolicy,
     nowMs: () => performance.now(),
     target(row, into) {
       into.set(targets[row] as Uint8Array);
@@ -48,14 +52,17 @@ export async function createRawChecker(): Promise<RawChecker | undefined> {
   };
   return {
     engine,
-    [Symbol.dispose]: () => engine.close(),
+    [Symbol.dispose]: () => {
+      engine.close();
+      libc.close(wakeFd);
+    },
     check(probe, config, { timeoutMs = 5000, retries = 0 } = {}) {
       const { target, shared } = probe.split(probe.schema.parse(config));
       const raw = probe.raw;
       const settings: unknown = JSON.parse(JSON.stringify(shared));
       if (raw === undefined || !raw.suits(target, settings)) throw new Error(`${target} does not suit`);
-      const plan: StreamPlan = raw.plan(settings);
       const row = targets.push(Buffer.from(target)) - 1;
+      policies[row] = { probe: { kind: probe.kind, config: settings }, timeoutMs, retries };
       const slot = free.pop() as number;
       const startedMs = performance.now();
       return new Promise((resolve) => {
@@ -64,14 +71,14 @@ export async function createRawChecker(): Promise<RawChecker | undefined> {
           free.push(slot);
           resolve({ ...resultOf(end), tookMs: performance.now() - startedMs });
         });
-        engine.start(slot, row, { plan, timeoutMs, retries });
+        engine.start(slot, row);
         if (!polling) poll();
       });
     },
   };
 }
 
-function resultOf(end: StreamEnd): ProbeResult & { attempts: number; handedOver: boolean } {
+function resultOf(end: RawEnd): ProbeResult & { attempts: number; handedOver: boolean } {
   const handedOver = end.outcome === HANDED_OVER;
   return {
     outcome: handedOver ? "local" : OUTCOMES[end.outcome] ?? "local",

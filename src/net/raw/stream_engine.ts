@@ -1,24 +1,27 @@
 /**
- * Runs TCP exchanges on libc's sockets in an epoll loop that owns its thread: a new connection per attempt, deadlines that
- * free the socket, the kernel's own errno. Typical load: 10,000 checks a second, some hundred in flight, 40 µs each, nearly
- * all of it in the kernel. What is said and judged is the plan's (model/raw_probe.ts); this file knows no protocol.
+ * Runs TCP exchanges on libc's sockets in an epoll loop that owns its thread: deadlines that free the socket, the kernel's own
+ * errno. Typical load: 10,000 checks a second, some hundred in flight, 40 µs each, nearly all of it in the kernel. What
+ * is said and judged is the plan's (model/raw_probe.ts); this file knows no protocol.
  *
  *   connecting ──OUT──► sending ──all sent──► reading ──plan says so, or the peer ends──► settled
  *        └── error, deadline: settled, and tried again while there are retries
  *
- * In the steady state nothing is allocated: one exchange object per slot, made at its first use, three buffers per thread.
+ * A new connection per attempt, unless the plan keeps them (connections.ts). One that was kept and turns out dead before a
+ * byte of the answer says nothing of the target: the attempt goes on, once, over a new one.
+ * In the steady state nothing is allocated: one slot object per slot, made at its first use, three buffers per thread.
  */
 import { assert } from "../../base/assert.ts";
 import type { Libc, Memory } from "../../host/libc.ts";
 import * as c from "../../host/libc.ts";
-import { TARGET_BYTES_MOST } from "../../model/raw_probe.ts";
-import { REQUEST_BYTES_MOST } from "../../model/raw_probe.ts";
-import { HANDED_OVER, LOCAL, type Outcome, OUTCOMES, type Reason, reasonIndex } from "../../model/outcome.ts";
-import type { Exchange, Place, StreamPlan } from "../../model/raw_probe.ts";
+import { FAIL, LOCAL } from "../../model/outcome.ts";
+import type { RawEngineOptions } from "../../model/raw_engine.ts";
+import { type Place, REQUEST_BYTES_MOST, type StreamPlan, TARGET_BYTES_MOST } from "../../model/raw_probe.ts";
+import { Connections, emptyPeerKey } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
-import { Epoll } from "./epoll.ts";
+import type { Epoll } from "./epoll.ts";
 import { failureOfErrno, localErrno } from "./errno.ts";
-import { SOCKET_ADDRESS_BYTES, writeSocketAddress } from "./socket_address.ts";
+import { SOCKET_ADDRESS_BYTES, SourceAddresses, writeSocketAddress } from "./socket_address.ts";
+import { CLOSED, CONNECTING, NO_CONNECTION, READING, SENDING, StreamSlot } from "./stream_slot.ts";
 
 /** A check as the engine gets it; the target is ASCII. */
 export interface StreamCheck {
@@ -27,83 +30,60 @@ export interface StreamCheck {
   readonly retries: number;
 }
 
-/** How a check ended: the engine's own object, valid during the call of `ended`. */
-export interface StreamEnd {
-  readonly slot: number;
-  readonly row: number;
-  readonly outcome: number;
-  readonly reason: number;
-  readonly value: number;
-  readonly text: string | undefined;
-  readonly attempts: number;
-  /** When the first attempt began, ms of `nowMs`. */
-  readonly beganMs: number;
-  /** Of the last attempt, from its start; 0 = not reached. */
-  readonly connectUs: number;
-  readonly firstByteUs: number;
-}
-
-export interface StreamEngineOptions {
+export interface StreamEngineOptions extends Pick<RawEngineOptions, "slots" | "nowMs" | "target" | "ended"> {
   readonly libc: Libc;
-  /** Slot numbers are below this. */
-  readonly slots: number;
-  readonly nowMs: () => number;
-  /** Writes a row's target; bytes written. Asked at each start and again when there is something to send. */
-  readonly target: (row: number, into: Uint8Array) => number;
-  readonly ended: (end: StreamEnd) => void;
+  readonly epoll: Epoll;
 }
 
 const RECEIVE_BYTES = 64 * 1024;
-
-const CONNECTING = 1;
-const SENDING = 2;
-const READING = 3;
-const CLOSED = 0;
+/** Kept connections of a worker, in all: more only when it may have more checks in flight than this. */
+const IDLE_MOST = 4096;
 const EVENTS = (c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET) >>> 0;
+const ENDING = c.EPOLLRDHUP | c.EPOLLERR | c.EPOLLHUP;
 
 export class StreamEngine {
   readonly #options: StreamEngineOptions;
   readonly #libc: Libc;
-  readonly #epoll: Epoll;
   readonly #deadlines: Deadlines;
-  readonly #slots: (Slot | undefined)[];
+  readonly #connections: Connections;
+  readonly #sources: SourceAddresses;
+  readonly #key = emptyPeerKey();
+  readonly #slots: (StreamSlot | undefined)[];
   readonly #target = new Uint8Array(TARGET_BYTES_MOST);
   readonly #place: Place = { hostFrom: 0, hostTo: 0, port: 0 };
   readonly #address: Memory;
   readonly #request: Memory;
   readonly #received: Memory;
-  readonly #linger: Memory;
+  readonly #option: Memory;
   readonly #error: Memory;
   readonly #errorBytes: Memory;
-  readonly #onEvent = (slot: number, events: number): void => this.#handle(slot, events);
   readonly #onDeadline = (slot: number): void => this.#expire(slot);
   inFlight = 0;
 
   constructor(options: StreamEngineOptions) {
-    const { libc } = options;
+    const { libc, slots } = options;
     this.#options = options;
     this.#libc = libc;
-    this.#epoll = new Epoll(libc);
-    this.#deadlines = new Deadlines({ slots: options.slots, nowMs: options.nowMs() });
-    this.#slots = new Array<Slot | undefined>(options.slots).fill(undefined);
+    const nowMs = options.nowMs();
+    this.#deadlines = new Deadlines({ slots, nowMs });
+    this.#connections = new Connections({ ...boundsOf(slots), nowMs, close: (fd) => void libc.close(fd) });
+    this.#sources = new SourceAddresses(libc);
+    this.#slots = new Array<StreamSlot | undefined>(slots).fill(undefined);
     this.#address = libc.allocate(SOCKET_ADDRESS_BYTES);
     this.#request = libc.allocate(REQUEST_BYTES_MOST);
     this.#received = libc.allocate(RECEIVE_BYTES);
-    // struct linger { on = 1, seconds = 0 }: close() resets, so that no TIME_WAIT is left (socket(7)).
-    this.#linger = libc.allocate(8);
-    this.#linger.words[0] = 1;
+    this.#option = libc.allocate(8);
     this.#error = libc.allocate(4);
     this.#errorBytes = libc.allocate(4);
   }
 
-  /** Wakes poll() when this descriptor has an edge. */
-  watch(fd: number): void {
-    this.#epoll.watchWake(fd);
+  /** Numbers of its descriptors in epoll are below this. */
+  static numbers(slots: number): number {
+    return Connections.most(boundsOf(slots));
   }
 
-  /** Begins a check; its end may come before this returns. The slot is taken until then. */
   start(slotNumber: number, row: number, check: StreamCheck): void {
-    const slot = this.#slots[slotNumber] ??= new Slot(slotNumber, this.#options.nowMs);
+    const slot = this.#slots[slotNumber] ??= new StreamSlot(slotNumber, this.#options.nowMs);
     assert(slot.phase === CLOSED && slot.plan === undefined, `slot ${slotNumber} runs a check already`);
     slot.row = row;
     slot.plan = check.plan;
@@ -115,53 +95,87 @@ export class StreamEngine {
     this.#begin(slot);
   }
 
-  /** Waits for events at most `waitMs` and handles what there is, deadlines included. */
-  poll(waitMs: number): void {
-    this.#epoll.poll(waitMs, this.#onEvent);
-    this.#deadlines.expire(this.#options.nowMs(), this.#onDeadline);
+  /** What epoll says of one of its descriptors. */
+  handle(number: number, events: number): void {
+    const user = this.#connections.user(number);
+    if (user >= 0) this.#handle(this.#slots[user] as StreamSlot, events);
+    else if (events & (c.EPOLLIN | ENDING)) this.#connections.idleEvent(number);
   }
 
-  /** How long poll() may wait for the sake of deadlines, at most `mostMs`. */
+  expire(): void {
+    const nowMs = this.#options.nowMs();
+    this.#deadlines.expire(nowMs, this.#onDeadline);
+    this.#connections.expire(nowMs);
+  }
+
   waitMs(mostMs: number): number {
     return this.inFlight === 0 ? mostMs : this.#deadlines.waitMs(this.#options.nowMs(), mostMs);
   }
 
-  /** Frees what is open, without an end for checks that still run. */
   close(): void {
-    for (const slot of this.#slots) if (slot !== undefined && slot.fd >= 0) this.#libc.close(slot.fd);
-    this.#epoll.close();
+    this.#connections.closeAll();
   }
 
-  #begin(slot: Slot): void {
-    const libc = this.#libc;
+  #begin(slot: StreamSlot): void {
     slot.reset(this.#options.nowMs());
+    this.#deadlines.set(slot.slot, slot.attemptMs + slot.timeoutMs);
+    const plan = slot.plan as StreamPlan;
     const addressBytes = this.#writeAddress(slot);
+    if (!plan.keepAlive) return this.#connect(slot, addressBytes);
+    this.#writeKey(plan);
+    const number = this.#connections.take(this.#key, slot.slot);
+    if (number < 0) return this.#connect(slot, addressBytes);
+    slot.connection = number;
+    slot.fd = this.#connections.fd(number);
+    slot.reused = true;
+    this.#say(slot);
+  }
+
+  #connect(slot: StreamSlot, addressBytes: number): void {
+    const libc = this.#libc;
     const family = this.#address.bytes[0] as number;
-    const fd = libc.socket(family, c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC, 0);
+    const type = c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC;
+    let fd = libc.socket(family, type, 0);
+    if (fd < 0 && libc.errno() === c.EMFILE && this.#connections.shed()) fd = libc.socket(family, type, 0);
     if (fd < 0) return this.#fail(slot, libc.errno());
     slot.fd = fd;
+    slot.connection = this.#connections.open(fd, slot.slot);
     slot.phase = CONNECTING;
-    libc.setsockopt(fd, c.SOL_SOCKET, c.SO_LINGER, this.#linger.pointer, 8);
+    // struct linger { on = 1, seconds = 0 }: close() resets, so that no TIME_WAIT is left (socket(7)).
+    const { words, pointer } = this.#option;
+    words[0] = 1;
+    words[1] = 0;
+    libc.setsockopt(fd, c.SOL_SOCKET, c.SO_LINGER, pointer, 8);
+    const { source } = slot.plan as StreamPlan;
+    if (source !== "") {
+      const errno = this.#sources.bind(fd, source);
+      if (errno !== 0) return this.#fail(slot, errno, `cannot send from ${source}`);
+    }
     if (libc.connect(fd, this.#address.pointer, addressBytes) < 0) {
       const errno = libc.errno();
       // Interrupted, it goes on by itself (connect(2)).
       if (errno !== c.EINPROGRESS && errno !== c.EINTR) return this.#fail(slot, errno);
     }
-    const errno = this.#epoll.add(fd, EVENTS, slot.slot);
-    if (errno !== 0) return this.#fail(slot, errno);
-    this.#deadlines.set(slot.slot, slot.attemptMs + slot.timeoutMs);
+    const errno = this.#options.epoll.add(fd, EVENTS, slot.connection);
+    if (errno !== 0) this.#fail(slot, errno);
   }
 
-  #writeAddress(slot: Slot): number {
+  #writeAddress(slot: StreamSlot): number {
     const plan = slot.plan as StreamPlan;
     const bytes = this.#options.target(slot.row, this.#target);
     plan.locate(this.#target, bytes, this.#place);
     return writeSocketAddress(this.#target, this.#place, this.#address.bytes);
   }
 
-  #handle(slotNumber: number, events: number): void {
-    const slot = this.#slots[slotNumber];
-    if (slot === undefined || slot.phase === CLOSED) return;
+  /** After #writeAddress(). */
+  #writeKey(plan: StreamPlan): void {
+    const { bytes } = this.#address;
+    for (let i = 0; i < SOCKET_ADDRESS_BYTES; i++) this.#key[i] = bytes[i] as number;
+    const source = this.#sources.of(plan.source);
+    for (let i = 0; i < SOCKET_ADDRESS_BYTES; i++) this.#key[SOCKET_ADDRESS_BYTES + i] = source[i] as number;
+  }
+
+  #handle(slot: StreamSlot, events: number): void {
     if (slot.phase === CONNECTING) {
       // An error and "writable" come together; an established connection has no error to tell.
       const errno = events & (c.EPOLLERR | c.EPOLLHUP) ? this.#takeError(slot) : 0;
@@ -169,22 +183,26 @@ export class StreamEngine {
       if (errno !== 0 && errno !== c.ECONNRESET) return this.#fail(slot, errno);
       if ((events & c.EPOLLOUT) === 0) return;
       slot.connectUs = slot.elapsedUs();
-      slot.phase = SENDING;
-      const plan = slot.plan as StreamPlan;
-      const targetBytes = this.#options.target(slot.row, this.#target);
-      const bytes = plan.request(this.#target, targetBytes, this.#request.bytes);
-      if (!this.#send(slot, bytes)) return;
+      if (!this.#say(slot)) return;
       if (errno !== 0) return this.#fail(slot, errno);
     } else if (slot.phase === SENDING && events & c.EPOLLOUT) {
       const rest = slot.unsent as Uint8Array;
       this.#request.bytes.set(rest);
       if (!this.#send(slot, rest.length)) return;
     }
-    if (events & (c.EPOLLIN | c.EPOLLRDHUP | c.EPOLLERR | c.EPOLLHUP)) this.#receive(slot, events);
+    if (events & (c.EPOLLIN | ENDING)) this.#receive(slot, events);
   }
 
-  /** Sends from the request buffer; false when the check has ended by it. */
-  #send(slot: Slot, bytes: number): boolean {
+  /** Sends what the plan says first; false when the check has ended by it, or begun anew. */
+  #say(slot: StreamSlot): boolean {
+    slot.phase = SENDING;
+    const targetBytes = this.#options.target(slot.row, this.#target);
+    const bytes = (slot.plan as StreamPlan).request(this.#target, targetBytes, this.#request.bytes);
+    return this.#send(slot, bytes);
+  }
+
+  /** Sends from the request buffer; false when the check has ended by it, or begun anew. */
+  #send(slot: StreamSlot, bytes: number): boolean {
     let sent = 0;
     while (sent < bytes) {
       if (sent > 0) this.#request.bytes.copyWithin(0, sent, bytes);
@@ -211,9 +229,9 @@ export class StreamEngine {
   }
 
   /** Edge-triggered: reads until there is no more, which a short read says unless the peer has ended (epoll(7)). */
-  #receive(slot: Slot, events: number): void {
+  #receive(slot: StreamSlot, events: number): void {
     const plan = slot.plan as StreamPlan;
-    const ending = (events & (c.EPOLLRDHUP | c.EPOLLERR | c.EPOLLHUP)) !== 0;
+    const ending = (events & ENDING) !== 0;
     while (true) {
       const bytes = this.#libc.recv(slot.fd, this.#received.pointer, RECEIVE_BYTES, 0);
       if (bytes < 0) {
@@ -223,17 +241,22 @@ export class StreamEngine {
         return this.#fail(slot, errno);
       }
       if (bytes === 0) {
+        if (wasDead(slot)) return this.#renew(slot);
         plan.closed(slot);
         return this.#settled(slot);
       }
       slot.firstByteUs ||= slot.elapsedUs();
-      if (plan.received(slot, this.#received.bytes, bytes)) return this.#settled(slot);
+      if (plan.received(slot, this.#received.bytes, bytes)) {
+        // Of no use when the peer is closing, or when more has come than the answer.
+        if (ending || bytes === RECEIVE_BYTES) slot.reusable = false;
+        return this.#settled(slot);
+      }
       if (bytes < RECEIVE_BYTES && !ending) return;
     }
   }
 
   /** The socket's pending error, cleared by the asking. */
-  #takeError(slot: Slot): number {
+  #takeError(slot: StreamSlot): number {
     this.#errorBytes.words[0] = 4;
     this.#error.words[0] = 0;
     const { pointer, words } = this.#error;
@@ -241,7 +264,8 @@ export class StreamEngine {
     return words[0] as number;
   }
 
-  #fail(slot: Slot, errno: number): void {
+  #fail(slot: StreamSlot, errno: number, more?: string): void {
+    if (wasDead(slot)) return this.#renew(slot);
     if (errno === c.ETIMEDOUT) return this.#timeOut(slot);
     let told = errno;
     if (errno === c.EHOSTUNREACH) {
@@ -249,98 +273,62 @@ export class StreamEngine {
       told = localErrno(this.#libc, errno, { ...this.#address, length });
     }
     const { outcome, reason, value, text } = failureOfErrno(told);
-    slot.settle(outcome, reason, value, text);
+    slot.settle(outcome, reason, value, more ?? text);
     this.#settled(slot);
   }
 
+  /** The same attempt once more, over a new connection and within the same deadline. */
+  #renew(slot: StreamSlot): void {
+    this.#release(slot);
+    slot.rewind();
+    this.#connect(slot, this.#writeAddress(slot));
+  }
+
   #expire(slotNumber: number): void {
-    const slot = this.#slots[slotNumber] as Slot;
+    const slot = this.#slots[slotNumber] as StreamSlot;
     if (slot.phase !== CLOSED) this.#timeOut(slot);
   }
 
-  #timeOut(slot: Slot): void {
+  #timeOut(slot: StreamSlot): void {
     const reason = slot.phase === CONNECTING ? "connect_timeout" : "response_timeout";
     slot.settle("fail", reason, Math.round(slot.timeoutMs));
     this.#settled(slot);
   }
 
-  /** The attempt is over: again, or the end. As lanes/run_check.ts: a local failure is tried again once at most. */
-  #settled(slot: Slot): void {
-    if (slot.fd >= 0) this.#libc.close(slot.fd);
+  #release(slot: StreamSlot): void {
+    if (slot.connection !== NO_CONNECTION) this.#connections.close(slot.connection);
+    slot.connection = NO_CONNECTION;
     slot.fd = -1;
     slot.phase = CLOSED;
+  }
+
+  /** The attempt is over: again, or the end. As lanes/run_check.ts: a local failure is tried again once at most. */
+  #settled(slot: StreamSlot): void {
+    if (slot.reusable && (slot.plan as StreamPlan).keepAlive) this.#keep(slot);
+    this.#release(slot);
     this.#deadlines.clear(slot.slot);
     const { retries } = slot;
-    const again = slot.outcome === FAIL_INDEX ? retries : slot.outcome === LOCAL && retries > 0 ? 1 : 0;
+    const again = slot.outcome === FAIL ? retries : slot.outcome === LOCAL && retries > 0 ? 1 : 0;
     if (slot.attempts <= again) return this.#begin(slot);
     this.inFlight--;
     slot.plan = undefined;
     this.#options.ended(slot);
     slot.forget();
   }
+
+  #keep(slot: StreamSlot): void {
+    this.#writeAddress(slot);
+    this.#writeKey(slot.plan as StreamPlan);
+    this.#connections.giveBack(slot.connection, this.#key, this.#options.nowMs());
+    slot.connection = NO_CONNECTION;
+  }
 }
 
-const FAIL_INDEX = OUTCOMES.indexOf("fail");
+/** Nothing came over a connection that had been kept: it may have been dead before this attempt. */
+function wasDead(slot: StreamSlot): boolean {
+  return slot.reused && slot.firstByteUs === 0;
+}
 
-class Slot implements Exchange, StreamEnd {
-  readonly slot: number;
-  readonly #nowMs: () => number;
-  row = 0;
-  fd = -1;
-  phase = CLOSED;
-  plan: StreamPlan | undefined;
-  timeoutMs = 0;
-  retries = 0;
-  attempts = 0;
-  beganMs = 0;
-  attemptMs = 0;
-  connectUs = 0;
-  firstByteUs = 0;
-  unsent: Uint8Array | undefined;
-  outcome = 0;
-  reason = 0;
-  value = 0;
-  text: string | undefined;
-  status = 0;
-  leftBytes = 0;
-  flags = 0;
-  state: object | undefined;
-
-  constructor(slot: number, nowMs: () => number) {
-    this.slot = slot;
-    this.#nowMs = nowMs;
-  }
-
-  reset(nowMs: number): void {
-    this.attempts++;
-    this.attemptMs = nowMs;
-    this.connectUs = 0;
-    this.firstByteUs = 0;
-    this.status = 0;
-    this.leftBytes = 0;
-    this.flags = 0;
-    this.forget();
-  }
-
-  /** Lets go of what an idle slot should not keep. */
-  forget(): void {
-    this.unsent = undefined;
-    this.text = undefined;
-    this.state = undefined;
-  }
-
-  elapsedMs(): number {
-    return this.#nowMs() - this.attemptMs;
-  }
-
-  elapsedUs(): number {
-    return Math.max(1, Math.round(this.elapsedMs() * 1000));
-  }
-
-  settle(outcome: Outcome | "handed_over", reason: Reason, value: number, text?: string): void {
-    this.outcome = outcome === "handed_over" ? HANDED_OVER : OUTCOMES.indexOf(outcome);
-    this.reason = reasonIndex(reason);
-    this.value = value;
-    this.text = text;
-  }
+function boundsOf(slots: number): { readonly busyMost: number; readonly idleMost: number } {
+  return { busyMost: slots, idleMost: Math.max(slots, IDLE_MOST) };
 }
