@@ -21,6 +21,7 @@ import {
 import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { ActionHandlers } from "./model/action.ts";
+import type { DeliverySettings } from "./model/delivery.ts";
 import type { MaintenanceWindow } from "./model/maintenance.ts";
 import type { MonitorSpec } from "./model/monitor.ts";
 import { NOTHING_RESTORED, type Restored } from "./model/journal_record.ts";
@@ -62,6 +63,7 @@ export interface AppOptions {
   /** Where state outlives the process; without it a restart forgets. */
   readonly journal?: { readonly folder: string; readonly make: () => WorkerLike } | undefined;
   readonly protection: ProtectionSettings;
+  readonly delivery: DeliverySettings;
   readonly maintenance?: readonly MaintenanceWindow[];
   /** Every change of a monitor's state, as it happens. */
   readonly observe?: (event: LifeEvent) => void;
@@ -193,6 +195,7 @@ export function createApp(options: AppOptions): App {
           canaries: addCanaries(world, canaries),
           ...remedyFacts(world, registries),
         },
+        delivery: options.delivery,
         observe: (event) => {
           events.take(event);
           options.observe?.(event);

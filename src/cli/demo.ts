@@ -116,6 +116,7 @@ async function play({ options, context, io, targets, folder, address, signal }: 
     sloMs: settings.pipelines.pulse.sizingSloMs,
     listen: [{ ...address, pprof: true, option: "--listen" }],
     protection: settings,
+    delivery: settings,
     observe: (event) => keep(transitions, event),
   });
   let url: string;

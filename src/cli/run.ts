@@ -246,6 +246,7 @@ class Run {
       actions: runActions({ freezeFile, freeze: (frozen) => app.freeze(frozen) }),
       journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
       protection: settings,
+      delivery: settings,
       maintenance,
     });
     const machine = thisMachine({ raw: createWake !== undefined });

@@ -25,6 +25,7 @@ export interface AlertFilterOptions {
   /** Why alerts of this row are kept back now. */
   readonly reason: (row: number) => Suppression | undefined;
   readonly tell: (row: number, color: Color) => void;
+  readonly suppressed: (row: number, color: Color, reason: Suppression) => void;
 }
 
 interface Owed {
@@ -54,7 +55,7 @@ export class AlertFilter {
     if (color === "green") return this.#mayTellEnd(row, incident);
     const reason = this.#options.reason(row);
     if (reason === undefined) return true;
-    this.#count(color, reason);
+    this.#count(row, color, reason);
     if (color !== "cyan" && incident.sentAtMs[color] === undefined) {
       incident.keptBack = reason;
       if (this.#owed.get(row)?.incident !== incident) this.#owed.set(row, { row, incident, freeSinceMs: -1 });
@@ -86,7 +87,7 @@ export class AlertFilter {
     const told = incident.sentAtMs.red !== undefined || incident.sentAtMs.yellow !== undefined;
     if (told || incident.keptBack === "dependency") return true;
     if (incident.keptBack !== "digest" && this.#options.reason(row) !== "digest") return true;
-    this.#count("green", "digest");
+    this.#count(row, "green", "digest");
     return false;
   }
 
@@ -111,7 +112,8 @@ export class AlertFilter {
     return red && (state[row] === STATE.down || state[row] === STATE.repairing) ? "red" : undefined;
   }
 
-  #count(color: Color, reason: Suppression): void {
+  #count(row: number, color: Color, reason: Suppression): void {
+    this.#options.suppressed(row, color, reason);
     this.#options.metrics.countSuppressed(COLORS.indexOf(color), SUPPRESSIONS.indexOf(reason));
   }
 }

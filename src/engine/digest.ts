@@ -8,7 +8,7 @@ import { COLOR_WORDS } from "../model/color.ts";
 import type { AlertMessage } from "../model/message.ts";
 import type { GuardCause } from "../telemetry/metric_table.ts";
 import type { World } from "../world/world.ts";
-import type { AnnouncedAlert } from "./acts.ts";
+import type { AnnouncedAlert } from "./announcement.ts";
 import { boundText } from "./bounded_text.ts";
 
 const NAMES = 40;

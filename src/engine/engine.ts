@@ -83,6 +83,7 @@ class LoopEngine implements Engine {
   }
 
   standing(): Standing {
+    this.#parts.acts.desk.flush();
     return {
       monitors: this.#parts.ledger.standing(),
       ...this.#parts.acts.pending(),
@@ -123,6 +124,7 @@ class LoopEngine implements Engine {
     }
     trace.mark();
     this.#parts.protection.tick(startMs);
+    this.#parts.acts.desk.tick(startMs);
     this.#parts.acts.commit();
     trace.mark();
     this.#parts.acts.dispatch(startMs);
@@ -145,6 +147,7 @@ class LoopEngine implements Engine {
 
   stopChecks(): void {
     this.#checking = false;
+    this.#parts.acts.desk.flush();
   }
 
   get checksOut(): number {
@@ -181,6 +184,7 @@ class LoopEngine implements Engine {
       this.#parts.timers.earliestMs,
       this.#parts.outbox.nextDueMs(nowMs),
       this.#parts.protection.earliestMs(nowMs),
+      this.#parts.acts.desk.earliestMs(nowMs),
       this.#housekeeping.earliestMs,
     );
     const sleepMs = Math.min(MAX_SLEEP_MS, dueMs - nowMs);

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/prng.ts";
 import type { Lane } from "../lanes/lane.ts";
+import type { DeliverySettings } from "../model/delivery.ts";
 import type { Restored } from "../model/journal_record.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { TickTrace } from "../telemetry/tick_trace.ts";
@@ -34,6 +35,7 @@ export interface EngineOptions {
   /** Unique over restarts; `number` is unique within this process. */
   readonly newIncidentId: (number: number) => string;
   readonly protection: ProtectionInputs;
+  readonly delivery: DeliverySettings;
   readonly observe: (event: LifeEvent) => void;
   /** Records the stages of ticks while asked to. */
   readonly trace?: TickTrace;

@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
+import type { Acts } from "./acts.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { SAMPLE_MS, type Sizer } from "./sizer.ts";
@@ -14,6 +15,7 @@ export interface HousekeepingOptions {
   readonly pipelines: readonly Pipeline[];
   readonly sizers: readonly Sizer[];
   readonly outbox: Outbox;
+  readonly acts: Acts;
   readonly metrics: EngineMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -43,7 +45,7 @@ export class Housekeeping {
     return Math.min(this.#poolsAtMs + CHECK_POOLS_MS, this.#sizeAtMs + SIZE_MS);
   }
 
-  /** Alerts that were neither delivered nor wait nor are dead letters, when last counted: 0, or something was lost. */
+  /** Alerts that were neither delivered nor coalesced, silenced, waiting or dead letters, when last counted: 0, or something was lost. */
   get unaccounted(): number {
     return this.#unaccounted;
   }
@@ -79,12 +81,14 @@ export class Housekeeping {
     }
   }
 
-  /** created = delivered + pending + dead letters, and nothing decided is anywhere else. */
+  /** created = delivered + coalesced + silenced + pending + dead letters, and nothing decided is anywhere else. */
   #checkConservation(): void {
-    const { metrics, log, outbox } = this.#options;
-    const unaccounted = outbox.unaccounted();
-    const { created, deadLettered } = outbox.counts;
-    metrics.setAlertsAccount({ created, deadLettered, unaccounted });
+    const { metrics, log, outbox, acts } = this.#options;
+    const unaccounted = acts.unaccounted();
+    const { coalesced, silenced, waiting } = acts.desk.counts;
+    const { deadLettered } = outbox.counts;
+    const created = outbox.counts.created + coalesced + silenced + waiting;
+    metrics.setAlertsAccount({ created, coalesced, silenced, deadLettered, unaccounted });
     if (unaccounted !== 0) log.error("Alerts are not accounted for", { alerts: unaccounted });
     this.#unaccounted = unaccounted;
   }

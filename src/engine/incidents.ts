@@ -29,6 +29,8 @@ export interface Incident {
   held: string;
   /** Why alerts of it were not sent one by one. */
   keptBack: "dependency" | "digest" | undefined;
+  /** Through what its trouble was told on a channel: "" = an alert of its own, else the id of a digest. */
+  readonly told: Map<number, string>;
   /** Monotonic ms of the last message per colour, for cool-downs. */
   readonly sentAtMs: Partial<Record<Color, number>>;
   /** Monotonic ms: end of the wait before the next repair; 0 when none waits. */
@@ -48,6 +50,7 @@ export type IncidentPast = Pick<
   | "tried"
   | "sentAtMs"
   | "keptBack"
+  | "told"
 >;
 
 export interface Incidents {
@@ -81,6 +84,7 @@ export function createIncidents(newId: (number: number) => string): Incidents {
         output: "",
         tried: [],
         keptBack: undefined,
+        told: new Map(),
         sentAtMs: {},
       })),
     resume: (row, past) => add(row, () => past),

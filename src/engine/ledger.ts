@@ -23,6 +23,10 @@ export interface LedgerOptions {
   readonly incidents: Incidents;
   readonly clock: Clock;
   readonly journal: JournalPort;
+  /** Identities of the world's channels, by index. */
+  readonly channelIds: readonly string[];
+  /** Alerts of this row are not decided yet: the journal hears of it with them. Whoever holds it touches it then. */
+  readonly holds: (row: number) => boolean;
   /** From an earlier process. */
   readonly facts: Standing["facts"];
 }
@@ -89,7 +93,7 @@ export class Ledger {
 
   /** Hands over what was collected; decisions come back through `act`, in order, when they may act. */
   commit(act: (decision: Decision) => void): void {
-    for (const row of this.#touched) this.#addStands(row);
+    for (const row of this.#touched) if (!this.#options.holds(row)) this.#addStands(row);
     this.#touched.clear();
     if (this.#records.length === 0) return;
     const batch = this.#records;
@@ -158,7 +162,8 @@ export class Ledger {
   #storedIncident(row: number, incident: Incident): StoredIncident {
     const { world, clock } = this.#options;
     const wallOf = (monoMs: number) => Math.round(clock.wallMs() + monoMs - clock.monoMs());
-    const { id, sinceWallMs, opened, seq, error, output, tried, keptBack, sentAtMs, backoffDueMs } = incident;
+    const { id, sinceWallMs, opened, seq, error, output, tried, keptBack, told, sentAtMs, backoffDueMs } =
+      incident;
     const waits = ((world.columns.flags[row] as number) & FLAG.backoff) !== 0;
     return {
       id,
@@ -169,10 +174,15 @@ export class Ledger {
       output,
       tried: [...tried],
       ...(keptBack === undefined ? {} : { keptBack }),
+      ...(told.size === 0 ? {} : { told: this.#storedTold(told) }),
       sentAtWallMs: Object.fromEntries(
         Object.entries(sentAtMs).map(([color, monoMs]) => [color, wallOf(monoMs)]),
       ),
       backoffDueWallMs: waits ? wallOf(backoffDueMs) : 0,
     };
+  }
+  #storedTold(told: ReadonlyMap<number, string>): Record<string, string> {
+    const { channelIds } = this.#options;
+    return Object.fromEntries([...told].map(([channel, by]) => [channelIds[channel] as string, by]));
   }
 }

@@ -10,9 +10,9 @@ import type { Color } from "../model/color.ts";
 import type { HoldReason, ProtectionSettings } from "../model/protection.ts";
 import { FLAG, STATE } from "../model/state.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
-import { CANARIES } from "../telemetry/metric_table.ts";
+import { CANARIES, type Suppression } from "../telemetry/metric_table.ts";
 import type { World } from "../world/world.ts";
-import type { Announcement } from "./acts.ts";
+import type { Announcement } from "./announcement.ts";
 import { AlertFilter } from "./alert_filter.ts";
 import type { CanaryAnswer } from "./checks.ts";
 import { createDependencies, type Dependencies } from "./dependencies.ts";
@@ -22,6 +22,7 @@ import { FleetGuard, type GuardEvent, LOOK_MS } from "./fleet_guard.ts";
 import type { Incident, Incidents } from "./incidents.ts";
 import { Maintenance } from "./maintenance.ts";
 import { type Admission, RemedyGate } from "./remedy_gate.ts";
+import { digestRow } from "./storms.ts";
 import { RemedyLimits, type RemedyRun, type SavedTarget } from "./remedy_limits.ts";
 
 /** What the caller of the engine knows and the engine needs for it. */
@@ -53,10 +54,12 @@ export interface ProtectionOptions extends ProtectionInputs {
   /** Keeps facts over restarts. */
   readonly store: { setFact(key: string, value: unknown): void };
   readonly announce: (announcement: Announcement) => void;
+  /** An alert was kept back from people. */
+  readonly suppressed: (row: number, color: Color, reason: Suppression) => void;
+  /** An earlier process left this trouble. */
+  readonly resumed: (row: number, incident: Incident) => void;
 }
 
-/** Digests have no row; these numbers are beyond any, and keep the pages of one event in order. */
-const DIGEST_ROW = 0xffff_0000;
 /** Names of facts in the store. */
 const LIMITS_OF = "repairs of ";
 const OPEN_STATES: ReadonlySet<number> = new Set([STATE.down, STATE.repairing, STATE.verifying]);
@@ -110,6 +113,7 @@ export class Protection {
         return this.#guard.digests(row) ? "digest" : undefined;
       },
       tell: options.tell,
+      suppressed: options.suppressed,
     });
     this.#maintenance = new Maintenance({ windows: facts.windows, clock, log, apply });
     this.restoreLimits(options.stored);
@@ -176,6 +180,7 @@ export class Protection {
     if (incident === undefined) return;
     this.#guard.incident(row, OPEN_STATES.has(state), incident.sinceMonoMs);
     this.#filter.resumed(row, incident);
+    this.#options.resumed(row, incident);
   }
 
   changed(row: number, before: number, after: number): void {
@@ -257,7 +262,7 @@ export class Protection {
       members,
     });
     announce({
-      row: DIGEST_ROW + number % 0xffff,
+      row: digestRow(incident),
       monitor: `cpra guard: ${scope.name}`,
       incident,
       seq: begun ? 1 : 2,

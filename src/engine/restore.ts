@@ -12,6 +12,8 @@ import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { World } from "../world/world.ts";
 import type { DueHeap } from "./due_heap.ts";
 import { GUARD_KIND } from "./digest.ts";
+import { digestRow } from "./storms.ts";
+import { STORM_KIND } from "./storm_text.ts";
 import { type Incident, type Incidents, recordTried } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
 import { BACKOFF_CAP_MS, type LifeEvent, type MonitorLife, type Timer } from "./monitor_life.ts";
@@ -102,7 +104,10 @@ export function restoreAlerts(
   outbox.reserveUpTo(restored.lastAlertId);
   for (const alert of restored.alerts) {
     // A digest is about no single monitor, whatever one may be called.
-    const known = alert.message.kind === GUARD_KIND ? undefined : rows.get(alert.monitor);
+    const { kind } = alert.message;
+    const known = kind === GUARD_KIND || kind === STORM_KIND
+      ? digestRow(alert.incident)
+      : rows.get(alert.monitor);
     let row = known ?? strangers.get(alert.monitor);
     if (row === undefined) strangers.set(alert.monitor, row = NO_ROW - strangers.size);
     const channel = channelIds.indexOf(alert.channelId);
@@ -172,6 +177,7 @@ function resumeIncident(row: number, stands: StoredState, options: RestoreOption
     output: past.output,
     tried: [...past.tried],
     keptBack: past.keptBack,
+    told: toldOf(past.told ?? {}, options.channelIds),
     sentAtMs: Object.fromEntries(
       Object.entries(past.sentAtWallMs).map(([color, wallMs]) => [color, monoOf(wallMs)]),
     ) as Partial<Record<Color, number>>,
@@ -182,6 +188,12 @@ function resumeIncident(row: number, stands: StoredState, options: RestoreOption
   }
   resumeTimers({ row, stands, incident }, options);
   return incident;
+}
+
+/** Channels that are gone have nothing to resolve. */
+function toldOf(told: Readonly<Record<string, string>>, channelIds: readonly string[]): Map<number, string> {
+  const known = Object.entries(told).map(([id, by]) => [channelIds.indexOf(id), by] as const);
+  return new Map(known.filter(([channel]) => channel >= 0));
 }
 
 interface Resumed {

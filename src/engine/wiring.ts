@@ -39,7 +39,7 @@ type Guts = Pick<EngineParts, "schedule" | "timers" | "incidents" | "outbox" | "
 };
 
 export function wireEngine(options: EngineOptions): EngineParts {
-  const guts = createGuts(options);
+  const guts = createGuts(options, (row) => acts.desk.holds(row));
   const pipelines: Pipeline[] = [];
   const offer = (lane: number, job: JobRequest, payload?: Uint8Array) =>
     (pipelines[lane] as Pipeline).offer(job, payload);
@@ -64,10 +64,12 @@ export function wireEngine(options: EngineOptions): EngineParts {
     ...guts,
     life,
     guards: protection,
+    digest: options.delivery.digest,
     offerRepair: (job, payload) => offerRepair(pipelines[INTERVENTION] as Pipeline, job, payload),
     offerAlert: (job, payload) => offer(CODE, job, payload),
     repairEnded: (row) => checks.repairEnded(row),
   });
+  acts.desk.restore(options.restored?.facts ?? []);
   for (const lane of LANES) pipelines.push(createPipeline(lane, options, { checks, acts }));
   const sizers = LANES.map((lane, index) =>
     new Sizer({ ...options, pipeline: pipelines[index] as Pipeline, settings: options.settings[lane] })
@@ -76,7 +78,11 @@ export function wireEngine(options: EngineOptions): EngineParts {
   return { ...guts, pipelines, sizers, life, checks, acts, protection, restoring };
 }
 
-function createGuts({ world, clock, random, journal, restored, newIncidentId }: EngineOptions): Guts {
+function createGuts(
+  { world, clock, random, journal, restored, newIncidentId }: EngineOptions,
+  holds: (row: number) => boolean,
+): Guts {
+  const channelIds = world.channels.map(channelIdentity);
   const { wheelNext, wheelPrevious, due } = world.columns;
   const wheel = new Wheel({ next: wheelNext, previous: wheelPrevious, due }, { startTick: 0 });
   const incidents = createIncidents(newIncidentId);
@@ -86,8 +92,8 @@ function createGuts({ world, clock, random, journal, restored, newIncidentId }: 
     timers: new DueHeap<Timer>(),
     incidents,
     outbox: createOutbox({ channels: world.channels.length, random, lastId: lastAlertId }),
-    ledger: new Ledger({ world, incidents, clock, journal, facts }),
-    channelIds: world.channels.map(channelIdentity),
+    ledger: new Ledger({ world, incidents, clock, journal, facts, channelIds, holds }),
+    channelIds,
   };
 }
 
@@ -107,6 +113,8 @@ function wireProtection(options: EngineOptions, { incidents, ledger }: Guts, lat
     apply: (row, event) => later.life().apply(row, event),
     tell: (row, color) => later.life().tell(row, color),
     announce: (announcement) => later.acts().announce(announcement),
+    suppressed: (row, color, reason) => later.acts().desk.suppressed(row, color, reason),
+    resumed: (row, incident) => later.acts().desk.resumed(row, incident),
     stored: options.restored?.facts ?? [],
     store: ledger,
   });
@@ -124,6 +132,7 @@ function wireLife(
     timers,
     observe: (event) => {
       ledger.observe(event);
+      if (event.closed && event.incident !== undefined) acts().desk.closed(event.row, event.incident);
       options.observe(event);
     },
     decide: (verdict) => acts().decide(verdict),

@@ -41,6 +41,8 @@ export interface StoredIncident {
   readonly tried: readonly string[];
   /** Why alerts of it were not sent one by one. */
   readonly keptBack?: "dependency" | "digest";
+  /** By identity of the channel, see Incident.told. */
+  readonly told?: Readonly<Record<string, string>>;
   /** Time of the last message per colour. */
   readonly sentAtWallMs: Readonly<Partial<Record<Color, number>>>;
   /** End of the wait before the next repair; 0 when none waits. */

@@ -29,6 +29,8 @@ export interface HealthReport {
   readonly lagP95Ms: number | null;
   readonly sloMs: number;
   readonly windowSeconds: number;
+  /** Alerts that are nowhere: not 0 means that some were lost. */
+  readonly alertsUnaccounted: number;
 }
 
 export interface Quantiles {

@@ -55,7 +55,8 @@ export function createSharedReaders(options: SharedReadersOptions): SharedReader
   const sample = () => at.window.sample(monoMs());
   const report = (judge: typeof healthProblems): HealthReport => {
     sample();
-    return healthReport({ window: at.window, loaded, sloMs }, judge);
+    const alertsUnaccounted = at.metrics.value("alertsUnaccounted", []);
+    return healthReport({ window: at.window, loaded, sloMs, alertsUnaccounted }, judge);
   };
   const summaryOf = (row: number) => monitorSummary(at.world, row);
   return {
@@ -111,6 +112,7 @@ interface Condition {
   readonly window: MetricsWindow;
   readonly loaded: boolean;
   readonly sloMs: number;
+  readonly alertsUnaccounted: number;
 }
 
 function healthReport(condition: Condition, judge: typeof healthProblems): HealthReport {
@@ -123,6 +125,7 @@ function healthReport(condition: Condition, judge: typeof healthProblems): Healt
     lagP95Ms,
     sloMs,
     windowSeconds: Math.round(window.seconds),
+    alertsUnaccounted: condition.alertsUnaccounted,
   };
   const why = judge(figures);
   return { ok: why.length === 0, why, ...figures };
@@ -137,9 +140,10 @@ function healthProblems({ loaded, tickAgeMs }: Figures): string[] {
 }
 
 function readinessProblems(figures: Figures): string[] {
-  const { loaded, lagP95Ms, sloMs, windowSeconds } = figures;
+  const { loaded, lagP95Ms, sloMs, windowSeconds, alertsUnaccounted } = figures;
   const why = healthProblems(figures);
   if (!loaded) why.push("the manifest is still being loaded");
+  if (alertsUnaccounted !== 0) why.push(`${alertsUnaccounted} alerts are not accounted for`);
   if (lagP95Ms !== null && lagP95Ms > sloMs) {
     why.push(
       `checks are late: P95 of the schedule lag is ${lagP95Ms} ms over the last ${windowSeconds} s (SLO ${sloMs} ms)`,

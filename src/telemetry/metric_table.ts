@@ -206,6 +206,9 @@ export const ENGINE_METRICS = {
     "Alerts of this process, those taken over at its start included.",
     [],
   ),
+  alertsCoalesced: gauge("cpra_alerts_coalesced", "Alerts told in a digest instead of by themselves.", []),
+  alertsSilenced: gauge("cpra_alerts_silenced", "Alerts kept back on purpose.", []),
+  digestsOpen: gauge("cpra_digests_open", "Digests of which not all members have recovered.", []),
   alertsDead: gauge(
     "cpra_alerts_dead_lettered",
     "Alerts given up because their channel refused them or is gone.",
@@ -213,7 +216,7 @@ export const ENGINE_METRICS = {
   ),
   alertsUnaccounted: gauge(
     "cpra_alerts_unaccounted",
-    "Alerts that are neither delivered nor silenced, pending or dead letters, counted every 10 s: anything but 0 is a fault.",
+    "Alerts that are neither delivered nor coalesced, silenced, pending or dead letters, counted every 10 s: anything but 0 is a fault.",
     [],
   ),
   journalHealthy: gauge(

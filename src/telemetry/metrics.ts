@@ -196,11 +196,19 @@ export class EngineMetrics {
   }
 
   setAlertsAccount(
-    account: { readonly created: number; readonly deadLettered: number; readonly unaccounted: number },
+    account: Readonly<
+      Record<"created" | "coalesced" | "silenced" | "deadLettered" | "unaccounted", number>
+    >,
   ): void {
+    this.#cells[this.#at.alertsCoalesced.offset] = account.coalesced;
+    this.#cells[this.#at.alertsSilenced.offset] = account.silenced;
     this.#cells[this.#at.alertsCreated.offset] = account.created;
     this.#cells[this.#at.alertsDead.offset] = account.deadLettered;
     this.#cells[this.#at.alertsUnaccounted.offset] = account.unaccounted;
+  }
+
+  setDigestsOpen(digests: number): void {
+    this.#cells[this.#at.digestsOpen.offset] = digests;
   }
 
   setJournalHealthy(healthy: boolean): void {

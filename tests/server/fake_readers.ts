@@ -9,6 +9,7 @@ export const HEALTHY: HealthReport = {
   lagP95Ms: 1.5,
   sloMs: 100,
   windowSeconds: 30,
+  alertsUnaccounted: 0,
 };
 
 const NONE = { p50: null, p95: null, p99: null };

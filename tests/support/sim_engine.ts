@@ -26,6 +26,7 @@ import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { MetricsView } from "../../src/telemetry/metrics_view.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
 import { FleetFacts } from "../../src/engine/fleet_facts.ts";
+import { DIGEST_DEFAULTS, type DigestSettings } from "../../src/model/delivery.ts";
 import type { MaintenanceWindow } from "../../src/model/maintenance.ts";
 import {
   GUARD_DEFAULTS,
@@ -74,6 +75,8 @@ export interface SimOptions {
   readonly startMs?: number;
   /** Without it repairs run at once and nothing limits them. */
   readonly remediation?: Partial<RemediationSettings>;
+  /** Without it every alert goes out by itself, at once. */
+  readonly digest?: Partial<DigestSettings>;
   /** Without it the guard is off. */
   readonly guard?: Partial<GuardSettings>;
   readonly maintenance?: readonly MaintenanceWindow[];
@@ -180,6 +183,9 @@ export class Sim {
         canaries: new Map(canaries.map((canary) => {
           return [this.world.addUnlisted(simMonitor({ name: canary })), CANARIES.indexOf(canary)];
         })),
+      },
+      delivery: {
+        digest: { ...DIGEST_DEFAULTS, enabled: options.digest !== undefined, ...options.digest },
       },
       observe: (event) => this.events.push(event),
     });
