@@ -30,6 +30,10 @@ function makeJournal(): WorkerLike {
   return new Worker(new URL("./workers/journal.ts", import.meta.url), MODULE);
 }
 
+function makeNames(): WorkerLike {
+  return new Worker(new URL("./workers/names.ts", import.meta.url), MODULE);
+}
+
 function makeTargets(): WorkerLike {
   return new Worker(new URL("./workers/mock.ts", import.meta.url), MODULE);
 }
@@ -39,5 +43,12 @@ function makeLoader(): WorkerLike {
 }
 
 process.exit(
-  await runProgram(process.argv.slice(2), { makeWorker, makeServer, makeJournal, makeTargets, makeLoader }),
+  await runProgram(process.argv.slice(2), {
+    makeWorker,
+    makeServer,
+    makeJournal,
+    makeNames,
+    makeTargets,
+    makeLoader,
+  }),
 );

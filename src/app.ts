@@ -29,6 +29,7 @@ import type { MonitorRows } from "./model/monitor_rows.ts";
 import type { Registries } from "./model/plugin.ts";
 import type { ProtectionSettings } from "./model/protection.ts";
 import { STATES } from "./model/state.ts";
+import { type NamesSettings, type NamesWorker, startNames } from "./names/link.ts";
 import { suitsRaw } from "./probes/raw_engine.ts";
 import { ServerLink } from "./server/link.ts";
 import type { IncidentEvent, ServerBoot } from "./server/messages.ts";
@@ -62,6 +63,8 @@ export interface AppOptions {
   readonly actions?: ActionHandlers;
   /** Where state outlives the process; without it a restart forgets. */
   readonly journal?: { readonly folder: string; readonly make: () => WorkerLike } | undefined;
+  /** Host names for checks, by a thread of its own; absent = the runtime's resolver in each. */
+  readonly names?: { readonly settings: NamesSettings; readonly make: () => NamesWorker } | undefined;
   readonly protection: ProtectionSettings;
   readonly delivery: DeliverySettings;
   readonly maintenance?: readonly MaintenanceWindow[];
@@ -127,6 +130,7 @@ export function createApp(options: AppOptions): App {
   });
   const journal = options.journal && createJournalLink(options.journal, { options, wake, metrics });
   let restored: Restored = NOTHING_RESTORED;
+  const names = options.names && startNames(options.names.make, { ...options.names, log });
   let journalTimer: ReturnType<typeof setInterval> | undefined;
   const facts = new FleetFacts(options.maintenance);
   let frozen = false;
@@ -179,6 +183,7 @@ export function createApp(options: AppOptions): App {
           make: (lane) => options.makeWorker(createWake === undefined && lane === "pulse" ? "hosted" : lane),
           wakeDescriptor: (lane) => lane === "pulse" ? createWake?.() : undefined,
           world: () => world.handle(),
+          names: names?.handle,
           engineWake: wakeBuffer,
           clock,
           ...(profiled ? { openLink: links.open } : {}),
@@ -222,6 +227,7 @@ export function createApp(options: AppOptions): App {
       await loop?.ended;
       engine?.terminate();
       clearInterval(journalTimer);
+      names?.stop();
       const written = await journal?.close(JOURNAL_STOP_MS) ?? true;
       await server.stop();
       return clean && written;

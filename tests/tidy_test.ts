@@ -14,6 +14,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/model": ["src/base"],
   "src/world": ["src/shm", "src/model", "src/base"],
   "src/net": ["src/host", "src/shm", "src/model", "src/base"],
+  "src/names": ["src/net", "src/shm", "src/model", "src/base"],
   "src/probes": ["src/net", "src/model", "src/base", "src/host"],
   "src/remedies": ["src/net", "src/model", "src/base", "src/host"],
   "src/notifiers": ["src/net", "src/model", "src/base", "src/host"],

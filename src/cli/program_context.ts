@@ -7,6 +7,7 @@ export interface Threads {
   readonly makeWorker: MakeWorker;
   readonly makeServer: () => WorkerLike;
   readonly makeJournal: () => WorkerLike;
+  readonly makeNames: () => WorkerLike;
   /** The demo's mock fleet. */
   readonly makeTargets: () => WorkerLike;
   /** Parses ranges of large manifests. */

@@ -245,6 +245,7 @@ class Run {
       token: settings.token ?? undefined,
       actions: runActions({ freezeFile, freeze: (frozen) => app.freeze(frozen) }),
       journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
+      names: { settings: settings.names, make: this.#context.makeNames },
       protection: settings,
       delivery: settings,
       maintenance,

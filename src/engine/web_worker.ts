@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Lane } from "../lanes/lane.ts";
 import type { FromWorker, LaneBoot, ToWorker } from "../lanes/messages.ts";
+import type { NamesHandle } from "../model/names.ts";
 import { createChannel } from "../shm/channel.ts";
 import { EngineEnd } from "../shm/engine_end.ts";
 import type { WorldHandle } from "../world/world.ts";
@@ -45,6 +46,7 @@ export function createWebWorkerSpawner(options: {
   readonly openLink?: (name: string) => { readonly link: NonNullable<LaneBoot["profile"]>; close(): void };
   /** A descriptor for each worker of a lane that needs one. */
   readonly wakeDescriptor: (lane: Lane) => WakeDescriptor | undefined;
+  readonly names?: NamesHandle | undefined;
 }): SpawnWorker {
   return ({ lane, workerIndex, capacity }, events) => {
     const channel = createChannel({ capacity, textBytes: TEXT_BYTES[lane] });
@@ -72,6 +74,7 @@ export function createWebWorkerSpawner(options: {
       channel,
       engineWake: options.engineWake,
       ...(wake === undefined ? {} : { wakeFd: wake.fd }),
+      ...(options.names === undefined ? {} : { names: options.names }),
       ...(opened === undefined ? {} : { profile: opened.link }),
     };
     worker.postMessage(boot, opened === undefined ? [] : [opened.link.port]);

@@ -6,6 +6,7 @@ import type { LogFields, LogLevel } from "../base/log.ts";
 import type { ProfileLink } from "../host/profile_messages.ts";
 import type { ChannelHandle } from "../shm/channel.ts";
 import type { WorldHandle } from "../world/world.ts";
+import type { NamesHandle } from "../model/names.ts";
 import type { Lane } from "./lane.ts";
 
 export interface LaneBoot {
@@ -20,6 +21,8 @@ export interface LaneBoot {
   readonly profile?: ProfileLink;
   /** Raw lanes: the event descriptor that the engine rings (host/eventfd.ts). */
   readonly wakeFd?: number;
+  /** Host names for checks; absent = the system's resolver, and no names on raw lanes. */
+  readonly names?: NamesHandle;
 }
 
 export type ToWorker =

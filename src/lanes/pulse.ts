@@ -4,6 +4,7 @@
  * Typical load: 2,000 checks a second a thread, most of them waiting for a socket.
  */
 import { oneLine } from "../base/log.ts";
+import type { NamesHandle } from "../model/names.ts";
 import { LOCAL, OUTCOMES, reasonIndex } from "../model/outcome.ts";
 import type { Probe, ProbeResult } from "../model/plugin.ts";
 import type { JobFields } from "../shm/records.ts";
@@ -22,8 +23,18 @@ import {
 /** What is kept of a check's text; the slab slots of pulse channels hold 256 bytes. */
 const TEXT_BYTES = 200;
 
-export function startPulseWorker(scope: WorkerScope, probes: readonly Probe[]): void {
-  startLaneWorker(scope, (context) => prepare(context, probes));
+/** What the lane needs of the network's side. */
+export interface PulseWorkerOptions {
+  readonly probes: readonly Probe[];
+  /** Where this thread looks names up from now on. */
+  readonly useNames: (names: NamesHandle | undefined) => void;
+}
+
+export function startPulseWorker(scope: WorkerScope, { probes, useNames }: PulseWorkerOptions): void {
+  startLaneWorker(scope, (context, boot) => {
+    useNames(boot.names);
+    return prepare(context, probes);
+  });
 }
 
 function prepare(context: LaneContext, probes: readonly Probe[]): LaneWork {

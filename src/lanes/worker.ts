@@ -31,12 +31,15 @@ export interface LaneWork {
   close(): Promise<void>;
 }
 
-export function startLaneWorker(scope: WorkerScope, prepare: (context: LaneContext) => LaneWork): void {
+export function startLaneWorker(
+  scope: WorkerScope,
+  prepare: (context: LaneContext, boot: LaneBoot) => LaneWork,
+): void {
   let work: LaneWork | undefined;
   bootWorker(scope, {
     ready: ({ boot, offsetMs, context }) => {
       serveControl(boot.profile);
-      work = prepare(context);
+      work = prepare(context, boot);
       run({ scope, boot, work, offsetMs });
     },
     reopen: () => void work?.reopen(),

@@ -3,10 +3,11 @@
  * Load: one per check, some thousand a second. Over node:net, so it runs where FFI does not. No pool, no keep-alive: a
  * check that reuses a connection does not check that one can be made. TLS on top of it is net/tls.ts.
  */
-import { lookup } from "node:dns";
 import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connectCode } from "../host/connect_errno.ts";
+import type { IpPreference } from "../model/names.ts";
 import { codeOf, type Failure, failureOfCode } from "./failure.ts";
+import { lookUpName } from "./names.ts";
 
 export interface ConnectRequest {
   /** A name, or an IPv4 or IPv6 address without brackets. */
@@ -15,6 +16,8 @@ export interface ConnectRequest {
   /** When the attempt began (performance.now()) and how long it has, ms: for the phases and to share time among addresses. */
   readonly startedMs: number;
   readonly timeoutMs: number;
+  /** Of a name's addresses; absent = as the settings say. */
+  readonly prefer?: IpPreference | undefined;
 }
 
 /** Phases from the start of the attempt, µs; absent when not reached or, for dnsUs, when there was no name to resolve. */
@@ -32,13 +35,13 @@ export async function connect(request: ConnectRequest, signal: AbortSignal): Pro
   const phases: ConnectPhases = {};
   let addresses: readonly string[] = [request.host];
   if (isIP(request.host) === 0) {
-    const found = await resolve(request.host, signal);
-    if (!Array.isArray(found)) return { kind: "failed", failure: found as Failure, phases };
+    const found = await lookUpName(request.host, request.prefer, signal);
+    if ("reason" in found) return { kind: "failed", failure: found, phases };
     addresses = found;
     phases.dnsUs = microsSince(request.startedMs);
   }
-  let failure: Failure = failureOfCode("ENOTFOUND");
-  for (let i = 0; i < addresses.length && i < ADDRESSES_MAX; i++) {
+  let failure: Failure | undefined;
+  for (let i = 0; i < addresses.length; i++) {
     const leftMs = request.timeoutMs - (performance.now() - request.startedMs);
     const end = await connectOnce({
       address: addresses[i] as string,
@@ -50,10 +53,11 @@ export async function connect(request: ConnectRequest, signal: AbortSignal): Pro
       phases.connectUs = microsSince(request.startedMs);
       return { kind: "connected", socket: end, phases };
     }
-    failure = failureOfConnect(end, request);
+    // What one address said of the target stands, even if this box cannot reach the next one at all.
+    if (failure?.outcome !== "fail") failure = failureOfConnect(end, request);
     if (signal.aborted) break;
   }
-  return { kind: "failed", failure, phases };
+  return { kind: "failed", failure: failure as Failure, phases };
 }
 
 /** Closes so that nothing stays: no TIME_WAIT, no wait for a peer that does not read. Safe to call twice. */
@@ -65,24 +69,6 @@ export function freeSocket(socket: Socket): void {
 
 export function microsSince(startedMs: number): number {
   return Math.round((performance.now() - startedMs) * 1000);
-}
-
-/** More addresses than this are not tried within one check. */
-const ADDRESSES_MAX = 4;
-
-/** A lookup cannot be cancelled in either runtime: it goes on behind us, holding no descriptor of ours, and is ignored. */
-function resolve(host: string, signal: AbortSignal): Promise<readonly string[] | Failure> {
-  return new Promise((settle) => {
-    const onAbort = () =>
-      settle({ outcome: "local", reason: "local_resolver", value: 0, text: "no answer in time" });
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    lookup(host, { all: true, verbatim: true }, (error, found) => {
-      signal.removeEventListener("abort", onAbort);
-      if (error === null || error === undefined) settle(found.map((entry) => entry.address));
-      else settle({ ...failureOfCode(codeOf(error) || "EAI_FAIL"), text: host });
-    });
-  });
 }
 
 interface Try {

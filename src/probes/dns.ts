@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { readSystemFile } from "../host/network_facts.ts";
+import { dnsServerField } from "../base/dns_server_field.ts";
 import { durationField } from "../base/fields.ts";
 import { type Schema, z } from "../base/schema.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
@@ -11,7 +12,7 @@ import { microsSince } from "../net/connect.ts";
 import { DnsClient, type DnsServer, type Reply } from "../net/dns/client.ts";
 import { type DnsMessage, isDnsName, NOERROR, rcodeName, RCODES } from "../net/dns/message.ts";
 import { RECORD_TYPES, type RecordType } from "../net/dns/record.ts";
-import { DNS_PORT, parseResolvConf } from "../net/dns/resolv_conf.ts";
+import { parseResolvConf } from "../net/dns/resolv_conf.ts";
 
 const TYPES = Object.keys(RECORD_TYPES) as [RecordType, ...RecordType[]];
 
@@ -30,16 +31,6 @@ interface DnsConfig {
   readonly maxLatencyMs: number;
 }
 
-const SERVER = z.string().transform((text, context): DnsServer => {
-  const server = parseServer(text);
-  if (server !== undefined) return server;
-  context.addIssue({
-    code: "custom",
-    message: 'expected an address such as "192.0.2.53" or "[2001:db8::53]:5353"',
-  });
-  return z.NEVER;
-});
-
 const VALUES = z.union([z.string().min(1), z.array(z.string().min(1))]).default([])
   .transform((value): readonly string[] => typeof value === "string" ? [value] : value);
 
@@ -49,7 +40,7 @@ const SCHEMA: Schema<DnsConfig> = z.strictObject({
     "expected a DNS name of ASCII letters (internationalized ones as xn--…)",
   ),
   record: z.string().transform((type) => type.toUpperCase()).pipe(z.enum(TYPES)).default("A"),
-  server: SERVER.optional(),
+  server: dnsServerField().optional(),
   transport: z.enum(["udp", "tcp"]).default("udp"),
   expected_rcode: z.string().transform((code) => code.toUpperCase()).pipe(z.enum(RCODES)).default("NOERROR"),
   expect: VALUES,
@@ -167,11 +158,4 @@ function comparable(type: RecordType, value: string): string {
     word.length > 1 ? word.replace(/\.$/, "") : word
   )
     .join(" ");
-}
-
-function parseServer(text: string): DnsServer | undefined {
-  const parts = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text);
-  const address = isIP(text) === 0 ? parts?.[1] ?? parts?.[2] ?? "" : text;
-  const port = isIP(text) !== 0 || parts?.[3] === undefined ? DNS_PORT : Number(parts[3]);
-  return isIP(address) !== 0 && port >= 1 && port <= 65_535 ? { address, port } : undefined;
 }

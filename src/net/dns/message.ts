@@ -33,6 +33,7 @@ export interface DnsMessage {
 }
 
 export const NOERROR = 0;
+export const SERVFAIL = 2;
 export const NXDOMAIN = 3;
 export const RCODES = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"] as const;
 

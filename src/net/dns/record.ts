@@ -27,7 +27,7 @@ export function typeName(type: number): string {
 export function recordText(reader: Reader, type: number, bytes: number): string | undefined {
   switch (NAMES.get(type) as RecordType | undefined) {
     case "A":
-      return [...sized(reader, bytes, 4)].join(".");
+      return ipv4Text(sized(reader, bytes, 4));
     case "AAAA":
       return ipv6Text(sized(reader, bytes, 16));
     case "NS":
@@ -54,6 +54,11 @@ export function recordText(reader: Reader, type: number, bytes: number): string 
     case undefined:
       return undefined;
   }
+}
+
+/** Of the first four bytes. */
+export function ipv4Text(bytes: Uint8Array): string {
+  return bytes.subarray(0, 4).join(".");
 }
 
 /** RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups as "::". */
