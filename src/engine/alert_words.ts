@@ -87,6 +87,7 @@ function yellow(facts: AlertFacts): AlertWords {
 }
 
 function green(facts: AlertFacts): AlertWords {
+  if (facts.transition === "removed") return removed(facts);
   const repaired = facts.tried.length > 0;
   const how = repaired ? `Last repair: ${lastTried(facts)}` : "It recovered without a repair by cpra.";
   return {
@@ -101,6 +102,16 @@ function green(facts: AlertFacts): AlertWords {
         ]
         : []),
     ],
+  };
+}
+
+function removed(facts: AlertFacts): AlertWords {
+  return {
+    summary:
+      `${nameOf(facts)} was taken out of the manifest while it was failing (for ${spanOf(facts)}): nothing ` +
+      "checks it any more, so this incident is closed. It did not recover.",
+    recommendedAction: "Nothing to do, if it was meant to go; else put it back into the manifest.",
+    nextSteps: [`Read the last error: ${errorOf(facts)}`],
   };
 }
 

@@ -160,6 +160,13 @@ export class Checks {
     if (bits & IN_FLIGHT) columns.job[row] = bits | FOR_THE_RECORD;
   }
 
+  /** The row is checked otherwise from now on, or not at all: a check that is out will be a late result. */
+  forget(row: number): void {
+    const { columns } = this.#options.world;
+    columns.generation[row] = ((columns.generation[row] as number) + 1) >>> 0;
+    columns.job[row] = 0;
+  }
+
   /** The worker that had this check is gone. Its check runs once more, the second time it is a result. */
   orphaned(job: Readonly<JobFields>, lost: boolean): void {
     const { world, metrics, schedule, clock } = this.#options;

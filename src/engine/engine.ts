@@ -3,6 +3,7 @@
  * asleep otherwise. It never does anything that can stall: no disk, no network, no unbounded loop.
  * Time, randomness, storage (the journal) and the workers are parameters: the same code runs in a simulation.
  */
+import { assert } from "../base/assert.ts";
 import { HOSTED, PULSE } from "../lanes/lane.ts";
 import type { Restored, Standing } from "../model/journal_record.ts";
 import { STATE } from "../model/state.ts";
@@ -13,6 +14,7 @@ import type { Pipeline } from "./pipeline.ts";
 import { restoreAlerts, restoreAll } from "./restore.ts";
 import { TICK_MS } from "./schedule.ts";
 import type { Sizer } from "./sizer.ts";
+import { freeRows, Swap, type SwapPlan } from "./swap.ts";
 import { type EngineParts, wireEngine } from "./wiring.ts";
 
 export interface Engine {
@@ -28,6 +30,13 @@ export interface Engine {
   tick(): number;
   /** True when something came that a tick would take: looked at before sleeping. */
   hasNews(): boolean;
+  /** Rows that a new monitor may have, besides new ones. */
+  freeRows(): Uint32Array;
+  /**
+   * Takes over another manifest, some rows a tick; `done` when all of it is so, `extended` at once when there are new
+   * policies or channels. One at a time.
+   */
+  swap(plan: SwapPlan, told: { readonly extended: () => void; readonly done: () => void }): void;
   /** No more checks are begun from here on. */
   stopChecks(): void;
   /** Checks that are out. */
@@ -61,6 +70,7 @@ class LoopEngine implements Engine {
   readonly #trace: TickTrace;
   readonly #housekeeping: Housekeeping;
   #checking = false;
+  #swap: { readonly step: Swap; readonly done: () => void } | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -113,6 +123,7 @@ class LoopEngine implements Engine {
       this.#parts.life.timerDue(timer);
     }
     trace.mark();
+    this.#stepSwap(startMs);
     let onTime = true;
     if (this.#checking) {
       this.#parts.checks.admit(startMs);
@@ -137,12 +148,28 @@ class LoopEngine implements Engine {
     const endMs = clock.monoMs();
     metrics.observeTick((endMs - startMs) * 1000);
     if (!onTime) return 0;
-    if (done > 0) return TICK_MS;
+    if (done > 0 || this.#swap !== undefined) return TICK_MS;
     return this.#idleMs(endMs);
   }
 
+  freeRows(): Uint32Array {
+    return freeRows(this.#options.world, this.#parts);
+  }
+
+  swap(plan: SwapPlan, { extended, done }: Parameters<Engine["swap"]>[1]): void {
+    assert(this.#swap === undefined, "one manifest is taken over at a time");
+    this.#swap = { step: new Swap(plan, { ...this.#options, parts: this.#parts, extended }), done };
+  }
+
+  #stepSwap(nowMs: number): void {
+    if (this.#swap === undefined || !this.#swap.step.step(nowMs)) return;
+    const { done } = this.#swap;
+    this.#swap = undefined;
+    done();
+  }
+
   hasNews(): boolean {
-    return this.pipelines.some((pipeline) => pipeline.hasResults);
+    return this.#swap !== undefined || this.pipelines.some((pipeline) => pipeline.hasResults);
   }
 
   stopChecks(): void {

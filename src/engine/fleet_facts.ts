@@ -1,12 +1,21 @@
 /** What is learned of a fleet while it is loaded and is not kept per row: sizes of groups, dependencies, who has windows. */
 import { hashText } from "../base/hash.ts";
+import { parentRows } from "./dependencies.ts";
 import type { MaintenanceMatch, MaintenanceWindow } from "../model/maintenance.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
-import type { World } from "../world/world.ts";
+import type { WorldView } from "../world/world.ts";
 
 export interface WindowRows {
   readonly window: MaintenanceWindow;
   readonly rows: readonly number[];
+}
+
+/** What is known of a fleet as a whole, by its rows. */
+export interface FleetShape {
+  readonly groupSizes: ReadonlyMap<string, number>;
+  /** Row → the rows it depends on. */
+  readonly parents: ReadonlyMap<number, readonly number[]>;
+  readonly windows: readonly WindowRows[];
 }
 
 type RowFacts = Pick<MonitorSpec, "groups" | "labels" | "dependsOn">;
@@ -32,7 +41,7 @@ export class FleetFacts {
   }
 
   /** As add(), for the rows from `first` on; attributes that many rows share are read once. */
-  addRows(world: World, first: number): void {
+  addRows(world: WorldView, first: number): void {
     const byAttributes = new Map<number, RowFacts>();
     const named = new Set(this.#windows.flatMap(({ window }) => window.match.monitors.map(hashText)));
     for (let row = first; row < world.count; row++) {
@@ -57,6 +66,15 @@ export class FleetFacts {
 
   get windows(): readonly WindowRows[] {
     return this.#windows;
+  }
+
+  /** Of the rows of this world, which all were added. */
+  shape(world: WorldView): FleetShape {
+    return {
+      groupSizes: this.#groupSizes,
+      parents: parentRows(world, this.#parentsOf),
+      windows: this.#windows,
+    };
   }
 }
 

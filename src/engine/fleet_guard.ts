@@ -62,16 +62,27 @@ export class FleetGuard {
   constructor(options: FleetGuardOptions) {
     this.#options = options;
     this.#fleet = new MassGuard("fleet", options.settings);
-    this.#fleet.size = options.world.count;
     this.#slots.set(this.#fleet, options.metrics.addScope("fleet"));
-    for (const [name, size] of options.groupSizes) {
-      if (size < options.settings.downMin) continue;
-      const group = new MassGuard(`group:${name}`, options.settings);
+    this.refit(options.groupSizes);
+    CANARIES.forEach((_, index) => options.metrics.setCanary(index, -1));
+  }
+
+  /** The sizes of all groups, at the start and again: what is open counts in the groups that its row has now. */
+  refit(groupSizes: ReadonlyMap<string, number>): void {
+    const { world, settings, metrics } = this.#options;
+    this.#fleet.size = world.monitors;
+    for (const [name, group] of this.#groups) group.size = groupSizes.get(name) ?? 0;
+    for (const [name, size] of groupSizes) {
+      if (size < settings.downMin || this.#groups.has(name)) continue;
+      const group = new MassGuard(`group:${name}`, settings);
       group.size = size;
       this.#groups.set(name, group);
-      this.#slots.set(group, options.metrics.addScope(group.name));
+      this.#slots.set(group, metrics.addScope(group.name));
     }
-    CANARIES.forEach((_, index) => options.metrics.setCanary(index, -1));
+    for (const [row, { openedMs }] of [...this.#openRows]) {
+      this.incident(row, false, openedMs);
+      this.incident(row, true, openedMs);
+    }
   }
 
   /** An incident of this row opened or closed, or maintenance hid or showed it. */

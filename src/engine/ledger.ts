@@ -126,6 +126,7 @@ export class Ledger {
     const all: MonitorStands[] = [];
     this.#stored.clear();
     for (let row = 0; row < world.count; row++) {
+      if (!world.isMonitor(row)) continue;
       if (state[row] === STATE.up || state[row] === STATE.pending) continue;
       this.#stored.add(row);
       all.push(this.#stands(row));

@@ -54,6 +54,11 @@ export class Maintenance {
     this.#left.push(row);
   }
 
+  /** Rows in maintenance by a window, or left in it by an earlier process. */
+  get covered(): ReadonlySet<number> {
+    return new Set([...this.#coverOf.keys(), ...this.#left]);
+  }
+
   tick(nowMs: number): void {
     if (this.#windows.length === 0 && this.#left.length === 0) return;
     if (nowMs >= this.#lookAtMs) {

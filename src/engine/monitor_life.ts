@@ -82,6 +82,8 @@ const ALERTS: readonly (readonly [number, Color])[] = [
   [EFFECT.alertCyan, "cyan"],
 ];
 
+const FRESH: MonitorState = { state: 0, failures: 0, successes: 0, verifyLeft: 0, attempts: 0, flags: 0 };
+
 const ENDING_EFFECTS = EFFECT.alertGray | EFFECT.cancelBackoff | EFFECT.alertGreen | EFFECT.closeIncident;
 
 /** What is known about the trouble when the event comes. */
@@ -151,6 +153,30 @@ export class MonitorLife {
     if (incident === undefined) return;
     const transition = nameOf(this.#options.world.columns.state[row] as number);
     this.#commit({ row, incident, transition, alerts: [color], startRemedy: false });
+  }
+
+  /** The monitor leaves the manifest. Who was told of its trouble is told that nobody watches it any more. */
+  remove(row: number): void {
+    const { world, incidents, metrics, clock, guards, observe } = this.#options;
+    const before = this.#load(row);
+    const incident = incidents.of(row);
+    metrics.addMonitors(before, -1);
+    if (incident !== undefined) {
+      const told = incident.sentAtMs.red !== undefined || incident.sentAtMs.yellow !== undefined;
+      const alerts: Color[] = told && guards.mayTell(row, "green", incident) ? ["green"] : [];
+      if (told || incident.opened) {
+        this.#commit({ row, incident, transition: "removed", alerts, startRemedy: false });
+      }
+      if (incident.opened) metrics.incidentClosed();
+    }
+    Object.assign(this.#state, FRESH);
+    this.#store(row);
+    this.#options.touch(row);
+    guards.changed(row, before, STATE.pending);
+    if (incident === undefined) return;
+    const change = { row, monitor: world.name(row), from: nameOf(before), to: "removed" };
+    observe({ ...change, incident, closed: true, wallMs: clock.wallMs() });
+    this.#end(row);
   }
 
   #follow(step: Step): void {

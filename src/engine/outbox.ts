@@ -102,7 +102,7 @@ interface Channel extends Linked<Channel> {
 export class Outbox {
   readonly #window: number;
   readonly #random: Random;
-  readonly #channels: readonly Channel[];
+  readonly #channels: Channel[];
   /** Channels that have something ready and room for it, in the order in which they are served. */
   readonly #turn = new LinkedQueue<Channel>();
   readonly #retries = new DueHeap<Entry>();
@@ -133,6 +133,10 @@ export class Outbox {
   /** Deliveries of this row that are neither delivered nor dead. */
   pendingOf(row: number): number {
     return this.#linesOfRow.get(row)?.reduce((sum, line) => sum + line.entries.length, 0) ?? 0;
+  }
+
+  addChannels(count: number): void {
+    for (let added = 0; added < count; added++) this.#channels.push(newChannel());
   }
 
   /** The id of an entry that is yet to come, so that it can be written down before. */

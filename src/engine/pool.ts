@@ -89,6 +89,18 @@ export class Pool {
     this.#shareSlots();
   }
 
+  /** Replaces every worker by a new one, which knows the world as it is now; those there are finish what they run. */
+  renew(): void {
+    for (const member of this.#members) if (!member.retiring) this.#retire(member);
+    this.#fill();
+    this.#shareSlots();
+  }
+
+  /** No worker that is on its way out begins anything any more. */
+  get renewed(): boolean {
+    return this.#members.every(({ retiring, thread }) => !retiring || thread.end.workerPhase !== "running");
+  }
+
   reopen(): void {
     for (const member of this.#members) member.thread.reopen();
   }

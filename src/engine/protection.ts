@@ -17,7 +17,7 @@ import { AlertFilter } from "./alert_filter.ts";
 import type { CanaryAnswer } from "./checks.ts";
 import { createDependencies, type Dependencies } from "./dependencies.ts";
 import { composeDigest } from "./digest.ts";
-import type { FleetFacts } from "./fleet_facts.ts";
+import type { FleetFacts, FleetShape } from "./fleet_facts.ts";
 import { FleetGuard, type GuardEvent, LOOK_MS } from "./fleet_guard.ts";
 import type { Incident, Incidents } from "./incidents.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -70,25 +70,27 @@ export class Protection {
   readonly #gate: RemedyGate;
   readonly #guard: FleetGuard;
   readonly #filter: AlertFilter;
-  readonly #maintenance: Maintenance;
-  readonly #dependencies: Dependencies;
+  #maintenance: Maintenance;
+  #dependencies: Dependencies;
+  #shape: FleetShape;
   readonly #suspectSince = new Map<number, number>();
 
   constructor(options: ProtectionOptions) {
     this.#options = options;
-    const { world, incidents, metrics, clock, log, settings, facts, apply } = options;
+    const { world, incidents, metrics, clock, log, settings, facts } = options;
+    this.#shape = facts.shape(world);
     const intervalMs = (row: number) => world.policies[world.columns.policy[row] as number]?.intervalMs ?? 0;
-    this.#dependencies = createDependencies(world, facts.parentsOf);
+    this.#dependencies = createDependencies(this.#shape.parents);
     this.#limits = new RemedyLimits(settings.remediation, () => ({
-      monitors: world.count,
-      group: (name) => facts.groupSizes.get(name) ?? 0,
+      monitors: world.monitors,
+      group: (name) => this.#shape.groupSizes.get(name) ?? 0,
     }));
     this.#guard = new FleetGuard({
       world,
       settings: settings.guard,
       metrics,
       log,
-      groupSizes: facts.groupSizes,
+      groupSizes: this.#shape.groupSizes,
       page: (event) => this.#page(event),
     });
     this.#gate = new RemedyGate({
@@ -115,8 +117,19 @@ export class Protection {
       tell: options.tell,
       suppressed: options.suppressed,
     });
-    this.#maintenance = new Maintenance({ windows: facts.windows, clock, log, apply });
+    this.#maintenance = new Maintenance({ ...options, windows: this.#shape.windows });
     this.restoreLimits(options.stored);
+  }
+
+  /** The fleet is another one: sizes, dependencies and windows; what goes on goes on. */
+  refit(shape: FleetShape): void {
+    const { world } = this.#options;
+    this.#shape = shape;
+    this.#dependencies = createDependencies(shape.parents);
+    this.#guard.refit(shape.groupSizes);
+    const covered = [...this.#maintenance.covered].filter((row) => world.isMonitor(row));
+    this.#maintenance = new Maintenance({ ...this.#options, windows: shape.windows });
+    for (const row of covered) this.#maintenance.resumed(row);
   }
 
   tick(nowMs: number): void {
@@ -186,6 +199,17 @@ export class Protection {
   changed(row: number, before: number, after: number): void {
     if (before === STATE.repairing) this.#gate.left(row);
     this.#guard.incident(row, OPEN_STATES.has(after), this.#options.clock.monoMs());
+  }
+
+  /** The remedy of this row is to be another one: a repair of the old one that waits is off. True when one did wait. */
+  remedyChanges(row: number): boolean {
+    return this.#gate.left(row);
+  }
+
+  /** The new remedy waits in the place of the old one. */
+  remedyChanged(row: number): void {
+    const incident = this.#options.incidents.of(row);
+    if (incident !== undefined) this.#gate.want(row, incident);
   }
 
   // What happens to repairs on their way.

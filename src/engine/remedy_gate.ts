@@ -144,9 +144,9 @@ export class RemedyGate {
     this.#looks.push({ dueMs: holdUntilMs + settings.tellAfterMs, wanted, tell: true });
   }
 
-  /** The monitor is in another state now: what waited for it is not needed. */
-  left(row: number): void {
-    if (this.#releasing !== row) this.#drop(row);
+  /** The monitor is in another state now: what waited for it is not needed. False when nothing did. */
+  left(row: number): boolean {
+    return this.#releasing !== row && this.#drop(row);
   }
 
   tick(nowMs: number): void {
@@ -231,7 +231,7 @@ export class RemedyGate {
   }
 
   #getReady(wanted: Wanted, nowMs: number): void {
-    if (!this.#stillNeeded(wanted)) return this.#drop(wanted.run.row);
+    if (!this.#stillNeeded(wanted)) return void this.#drop(wanted.run.row);
     const barrier = this.#barrier(nowMs);
     if (barrier !== undefined) this.#note(wanted, barrier);
     wanted.place = "ready";
@@ -241,7 +241,7 @@ export class RemedyGate {
   #advance(wanted: Wanted, nowMs: number): void {
     const { limits, settings, world, checkNow } = this.#options;
     const { run } = wanted;
-    if (!this.#stillNeeded(wanted)) return this.#drop(run.row);
+    if (!this.#stillNeeded(wanted)) return void this.#drop(run.row);
     const obstacle = this.#obstacle(run, nowMs);
     if (obstacle !== undefined) {
       this.#note(wanted, obstacle.reason);
@@ -343,10 +343,11 @@ export class RemedyGate {
       ((world.columns.flags[run.row] as number) & FLAG.backoff) !== 0;
   }
 
-  #drop(row: number): void {
+  #drop(row: number): boolean {
     const wanted = this.#wanted.get(row);
-    if (wanted === undefined) return;
+    if (wanted === undefined) return false;
     this.#wanted.delete(row);
     if (wanted.place === "asked") this.#options.limits.cancel(row);
+    return true;
   }
 }

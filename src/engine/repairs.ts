@@ -81,6 +81,11 @@ export class Repairs {
     return [...this.#open.values()].map(({ incidentNumber: _, ...repair }) => repair);
   }
 
+  /** One of this row has not come to its end. */
+  isOpen(row: number): boolean {
+    return this.#open.has(row);
+  }
+
   /** The journal has it: it may begin, if its incident still is there. */
   start({ row, monitor, incident: id, atWallMs, remedy }: RepairDecision): void {
     const { incidents, ledger, clock, guards } = this.#options;

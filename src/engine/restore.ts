@@ -273,7 +273,7 @@ function rowsByName(world: World, names: ReadonlySet<string>): Map<string, numbe
   const hashes = new Set([...names].map(hashText));
   const { identity } = world.columns;
   for (let row = 0; row < world.count; row++) {
-    if (!hashes.has(identity[row] as number)) continue;
+    if (!hashes.has(identity[row] as number) || !world.isMonitor(row)) continue;
     const name = world.name(row);
     if (names.has(name)) rows.set(name, row);
   }

@@ -51,6 +51,10 @@ export class Schedule {
     }, budget);
   }
 
+  remove(row: number): void {
+    this.#wheel.remove(row);
+  }
+
   /** How far nowMs is past the row's last lattice point. */
   lateMs(row: number, nowMs: number): number {
     return nowMs - (this.#pointAfter(row, nowMs) - this.#intervalMs(row));

@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { createEstimator, type Estimator } from "../sizing/estimate.ts";
 import { decide, type Prior, type SizingDecision, type SizingState } from "../sizing/plan.ts";
-import { LANES } from "../lanes/lane.ts";
+import { type Lane, LANES } from "../lanes/lane.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -44,12 +44,23 @@ export class Sizer {
   #sampledAtMs: number;
   #state: SizingState | undefined;
   #shortfalls = "";
+  #minSlots: number;
 
   constructor(options: SizerOptions) {
     this.#options = options;
+    this.#minSlots = options.settings.minSlots;
     this.#sampledAtMs = options.clock.monoMs();
     this.#estimator = createEstimator({ windowMs: WINDOW_MS, startMs: this.#sampledAtMs });
     this.#lane = LANES.indexOf(options.pipeline.lane);
+  }
+
+  get lane(): Lane {
+    return this.#options.pipeline.lane;
+  }
+
+  /** From now on at least so many slots, up to the most. */
+  raiseFloor(slots: number): void {
+    this.#minSlots = Math.max(this.#minSlots, Math.min(slots, this.#options.settings.maxSlots));
   }
 
   /** Takes what the pipeline measured since the last time. */
@@ -66,7 +77,7 @@ export class Sizer {
     const decision = decide(
       {
         limits: {
-          minSlots: settings.minSlots,
+          minSlots: this.#minSlots,
           maxSlots: settings.maxSlots,
           minThreads: settings.minWorkers,
           maxThreads: settings.maxWorkers,

@@ -32,11 +32,11 @@ export interface EngineParts {
   readonly ledger: Ledger;
   readonly protection: Protection;
   readonly restoring: RestoreOptions;
+  /** Identities of the world's channels, by index; the parts that use them hold this one list. */
+  readonly channelIds: string[];
 }
 
-type Guts = Pick<EngineParts, "schedule" | "timers" | "incidents" | "outbox" | "ledger"> & {
-  readonly channelIds: readonly string[];
-};
+type Guts = Pick<EngineParts, "schedule" | "timers" | "incidents" | "outbox" | "ledger" | "channelIds">;
 
 export function wireEngine(options: EngineOptions): EngineParts {
   const guts = createGuts(options, (row) => acts.desk.holds(row));

@@ -155,7 +155,7 @@ function readinessProblems(figures: Figures): string[] {
 function statusFigures({ world, metrics, window }: Attached) {
   const byState = Object.fromEntries(STATES.map((name, state) => [name, metrics.value("monitors", [state])]));
   return {
-    monitors: { total: world.count, byState },
+    monitors: { total: world.monitors, byState },
     checksPerSecond: rounded(window.rate("checks")),
     lagMs: quantilesMs(window.histogram("scheduleLag", [])),
     latencyMs: quantilesMs(window.histogram("checkLatency", [])),

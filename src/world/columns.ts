@@ -3,7 +3,7 @@
  * Written by the engine thread only; workers and the server read with plain loads and may see a value a moment late.
  * Sized once at capacity: pages that no row has touched cost nothing.
  *
- * 65 bytes a row. Texts are in the arena (arena.ts); what many monitors share is a policy (policy.ts).
+ * 66 bytes a row. Texts are in the arena (arena.ts); what many monitors share is a policy (policy.ts).
  */
 import { type ColumnShape, type ColumnsOf, createLayout, type Layout } from "../shm/layout.ts";
 
@@ -34,6 +34,7 @@ const COLUMNS = {
   flags: { type: "u8", writer: "apply", meaning: "bits of the state machine" },
   outcome: { type: "u8", writer: "apply", meaning: "index into OUTCOMES, of the last check" },
   reason: { type: "u8", writer: "apply", meaning: "index into REASONS, of the last check" },
+  gone: { type: "u8", writer: "remove", meaning: "1 = no monitor any more; what it was stays readable" },
   job: { type: "u8", writer: "dispatch", meaning: "bits about the check that is out, see engine/checks.ts" },
 } as const;
 
@@ -45,12 +46,18 @@ type Shape = {
 };
 export type Columns = ColumnsOf<Shape>;
 
-/** Beside the columns, one cell: how many rows are in use. */
-type BlockShape = Shape & { readonly count: { readonly type: "u32"; readonly length: 1 } };
+/** Beside the columns: how many rows are or were in use, and how many of them are no monitor any more. */
+type BlockShape = Shape & {
+  readonly count: { readonly type: "u32"; readonly length: 1 };
+  readonly goneCount: { readonly type: "u32"; readonly length: 1 };
+};
 
 /** How the columns of a world with this capacity lie in their buffer; each side makes it for itself. */
 export function columnLayout(capacity: number): Layout<ColumnsOf<BlockShape>> {
-  const shape: Record<string, ColumnShape> = { count: { type: "u32", length: 1 } };
+  const shape: Record<string, ColumnShape> = {
+    count: { type: "u32", length: 1 },
+    goneCount: { type: "u32", length: 1 },
+  };
   for (const [name, { type }] of Object.entries(COLUMNS)) shape[name] = { type, length: capacity };
   return createLayout(shape as unknown as BlockShape);
 }

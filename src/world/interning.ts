@@ -15,6 +15,8 @@ export interface Interner {
   policyOf(spec: MonitorSpec): number;
   /** Takes policies and channels of an image; specs that come later get policies of their own, equal or not. */
   adopt(known: { readonly policies: readonly Policy[]; readonly channels: readonly ChannelSpec[] }): void;
+  /** Puts policies and channels behind those there are; the caller knows that they are new. */
+  extend(more: { readonly policies: readonly Policy[]; readonly channels: readonly ChannelSpec[] }): void;
 }
 
 export function createInterner(): Interner {
@@ -54,6 +56,10 @@ export function createInterner(): Interner {
       policies.push(...known.policies);
       for (const channel of known.channels) channelOf(channel);
       assert(channels.length === known.channels.length, "the channels of an image are distinct");
+    },
+    extend(more) {
+      channels.push(...more.channels);
+      policies.push(...more.policies);
     },
     policyOf: (spec) => {
       const key = policyKey(spec, tables);

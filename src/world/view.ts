@@ -30,6 +30,7 @@ export function listMonitors(view: WorldView, filter: MonitorFilter): MonitorPag
   const count = view.count;
   const rows: number[] = [];
   for (let row = filter.cursor ?? 0; row < count; row++) {
+    if (!view.isMonitor(row)) continue;
     if (state !== undefined && states[row] !== state) continue;
     if (nameMatches !== undefined && !nameMatches(row)) continue;
     if (rows.length === limit) return { rows, nextCursor: row };

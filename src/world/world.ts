@@ -57,6 +57,36 @@ export interface WorldImage {
   readonly channels: readonly ChannelSpec[];
 }
 
+/** What a manifest says of one monitor; the policy as an index. */
+export interface RowContent {
+  readonly name: string;
+  readonly target: string;
+  readonly remedyTarget: string;
+  /** As attributesText(). */
+  readonly attributes: string;
+  readonly policy: number;
+}
+
+/** What happened to a monitor. `generation` goes on, so that a result for the row's last user never fits. */
+const STATE_COLUMNS = [
+  "value",
+  "latencyUs",
+  "checkedAt",
+  "since",
+  "incident",
+  "failures",
+  "successes",
+  "verifyLeft",
+  "attempts",
+  "state",
+  "flags",
+  "outcome",
+  "reason",
+  "job",
+] as const;
+
+const TEXT_SLACK_BYTES = 16_384;
+
 /** Where the three texts of a row stand in its record. */
 const NAME = 0;
 const TARGET = 1;
@@ -70,21 +100,33 @@ export class WorldView {
   readonly policies: readonly Policy[];
   readonly channels: readonly ChannelSpec[];
   readonly #count: Uint32Array;
+  readonly #goneCount: Uint32Array;
   readonly #texts: ArenaReader;
 
   constructor(handle: WorldHandle) {
-    const { count, ...columns } = columnLayout(handle.capacity).attach(handle.columns);
+    const { count, goneCount, ...columns } = columnLayout(handle.capacity).attach(handle.columns);
     this.columns = columns;
     this.#count = count;
+    this.#goneCount = goneCount;
     this.#texts = new ArenaReader(attachArena(handle.arena));
     this.capacity = handle.capacity;
     this.policies = handle.policies;
     this.channels = handle.channels;
   }
 
-  /** Rows in use: 0 ≤ row < count. */
+  /** Rows are 0 ≤ row < count; those that a reload took away (`isMonitor`) are among them. */
   get count(): number {
     return this.#count[0] as number;
+  }
+
+  /** How many of the rows are monitors. */
+  get monitors(): number {
+    return (this.#count[0] as number) - (this.#goneCount[0] as number);
+  }
+
+  /** Whether a row below `count` is a monitor of the manifest. */
+  isMonitor(row: number): boolean {
+    return this.columns.gone[row] === 0;
   }
 
   name(row: number): string {
@@ -106,8 +148,14 @@ export class WorldView {
   }
 
   attributes(row: number): Attributes {
+    const text = this.attributesText(row);
+    return text === "" ? NO_ATTRIBUTES : JSON.parse(text);
+  }
+
+  /** The JSON of the attributes; "" when all of them are empty. */
+  attributesText(row: number): string {
     const offset = this.columns.attributes[row] as number;
-    return offset === 0 ? NO_ATTRIBUTES : JSON.parse(this.#texts.text(offset, 0));
+    return offset === 0 ? "" : this.#texts.text(offset, 0);
   }
 
   /** Row of the monitor with exactly this name, or -1. Scans one column: 1 to 6 ms per million rows. */
@@ -117,9 +165,8 @@ export class WorldView {
     const identities = this.columns.identity;
     const count = this.count;
     for (let row = 0; row < count; row++) {
-      if (identities[row] === identity && this.#texts.equals(this.#record(row), NAME, bytes)) {
-        return row;
-      }
+      if (identities[row] !== identity || !this.isMonitor(row)) continue;
+      if (this.#texts.equals(this.#record(row), NAME, bytes)) return row;
     }
     return -1;
   }
@@ -144,6 +191,7 @@ export class World extends WorldView {
   readonly #interner: Interner;
   readonly #attributes: AttributeStore;
   readonly #rowsInUse: Uint32Array;
+  readonly #rowsGone: Uint32Array;
   /** By the specs that stand for many rows. */
   readonly #policies = new WeakMap<MonitorSpec, number>();
   #unlisted = 0;
@@ -159,7 +207,9 @@ export class World extends WorldView {
     this.#interner = interner;
     this.#writer = new ArenaWriter(attachArena(arena));
     this.#attributes = createAttributeStore(this.#writer);
-    this.#rowsInUse = layout.attach(columns).count;
+    const { count, goneCount } = layout.attach(columns);
+    this.#rowsInUse = count;
+    this.#rowsGone = goneCount;
   }
 
   /** Row of the new monitor. Throws WorldFullError, having added nothing. The caller knows that the name is new. */
@@ -188,16 +238,60 @@ export class World extends WorldView {
       throw new WorldFullError(textFull(spec.name, this.#handle.arena.byteLength));
     }
 
+    const policy = this.#interner.policyOf(spec);
+    this.#store(row, { name: spec.name, target: spec.probe.target, remedyTarget, attributes, policy });
+    this.columns.wheelNext[row] = -1;
+    this.columns.wheelPrevious[row] = -1;
+  }
+
+  #store(row: number, { name, target, remedyTarget, attributes, policy }: RowContent): void {
     const { columns } = this;
     columns.attributes[row] = this.#attributes.store(attributes);
-    this.#writer.stage(spec.name);
+    this.#writer.stage(name);
     columns.identity[row] = this.#writer.stagedHash();
-    this.#writer.stage(spec.probe.target);
+    this.#writer.stage(target);
     this.#writer.stage(remedyTarget);
     columns.text[row] = this.#writer.commit();
-    columns.policy[row] = this.#interner.policyOf(spec);
+    columns.policy[row] = policy;
+  }
+
+  /** Whether so many new rows, and texts that take so many bytes in another world, have room beside what is there. */
+  hasRoomFor({ rows, textBytes }: { readonly rows: number; readonly textBytes: number }): boolean {
+    // Numbers of templates may be longer here than there.
+    const bytes = this.arenaBytesUsed + textBytes * 1.5 + TEXT_SLACK_BYTES;
+    return this.count + this.#unlisted + rows <= this.capacity && bytes <= this.#handle.arena.byteLength;
+  }
+
+  /** Makes policies and channels known behind those there are. */
+  extend(more: Pick<WorldHandle, "policies" | "channels">): void {
+    this.#interner.extend(more);
+  }
+
+  /** The row is another monitor's from now on, or the same one's with another content. Its state is not touched. */
+  rewrite(row: number, content: RowContent): void {
+    assert(row < this.count, "a row that is rewritten is there");
+    this.#store(row, content);
+  }
+
+  /** A monitor in a row that was removed, or in the next new one: pending, never checked. */
+  place(row: number, content: RowContent): void {
+    const { columns } = this;
+    assert(row === this.count || columns.gone[row] === 1, `row ${row} is free`);
+    for (const name of STATE_COLUMNS) columns[name][row] = 0;
     columns.wheelNext[row] = -1;
     columns.wheelPrevious[row] = -1;
+    this.#store(row, content);
+    if (columns.gone[row] === 1) {
+      columns.gone[row] = 0;
+      (this.#rowsGone[0] as number)--;
+    } else this.#rowsInUse[0] = row + 1;
+  }
+
+  /** No monitor any more. What it was stays readable until the row is used again. */
+  remove(row: number): void {
+    assert(row < this.count && this.isMonitor(row), `row ${row} is a monitor`);
+    this.columns.gone[row] = 1;
+    (this.#rowsGone[0] as number)++;
   }
 
   /**

@@ -69,6 +69,8 @@ export interface SimOptions {
   readonly behave: (job: SimJob) => Ending;
   readonly seed?: number;
   readonly journal?: JournalPort;
+  /** Most monitors, where a reload is to bring more. */
+  readonly capacity?: number;
   /** What an earlier process left. */
   readonly restored?: Restored;
   /** Where the clock begins, default 1000. */
@@ -133,7 +135,8 @@ export class Sim {
       wallMs: () => 1_700_000_000_000 + this.#nowMs + this.wallStepMs,
     };
     const canaries = options.canaries ?? [];
-    this.world = createWorld({ capacity: Math.max(1, options.monitors.length + canaries.length) });
+    const capacity = Math.max(options.capacity ?? 1, options.monitors.length + canaries.length);
+    this.world = createWorld({ capacity });
     const facts = new FleetFacts(options.maintenance);
     for (const spec of options.monitors) facts.add(this.world.add(spec), spec);
     const probeKinds = ["http"];
@@ -287,7 +290,7 @@ export class SimWorker implements WorkerThread {
       end.beat();
     }
     for (const each of this.#running.filter(({ endMs }) => endMs <= nowMs)) this.#finish(each, nowMs);
-    if (end.stopRequested) return void (this.#running.length === 0 && end.setPhase("drained"));
+    if (end.stopRequested) return end.setPhase(this.#running.length === 0 ? "drained" : "draining");
     const job = emptyJob();
     while (this.#running.length < end.slotLimit && end.take(job)) {
       const payload = job.textBytes > 0
