@@ -42,6 +42,10 @@ function makeLoader(): WorkerLike {
   return new Worker(new URL("./workers/loader.ts", import.meta.url), MODULE);
 }
 
+function makeReload(): WorkerLike {
+  return new Worker(new URL("./workers/reload.ts", import.meta.url), MODULE);
+}
+
 process.exit(
   await runProgram(process.argv.slice(2), {
     makeWorker,
@@ -50,5 +54,6 @@ process.exit(
     makeNames,
     makeTargets,
     makeLoader,
+    makeReload,
   }),
 );

@@ -11,6 +11,7 @@ import { FleetFacts } from "./engine/fleet_facts.ts";
 import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import { JournalLink } from "./journal/link.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
+import type { PlannedSwap } from "./engine/swap_plan.ts";
 import { type RunLoop, startLoop } from "./engine/run_loop.ts";
 import {
   createWebWorkerSpawner,
@@ -41,7 +42,7 @@ import { MetricsView } from "./telemetry/metrics_view.ts";
 import type { BuildInfo } from "./telemetry/process_metrics.ts";
 import { TickTrace } from "./telemetry/tick_trace.ts";
 import type { Policy } from "./world/policy.ts";
-import { createWorld, type World, WorldFullError } from "./world/world.ts";
+import { attachWorld, createWorld, type World, WorldFullError } from "./world/world.ts";
 
 export interface AppOptions {
   readonly registries: Registries;
@@ -89,6 +90,8 @@ export interface App {
   start(lanes: Readonly<Record<Lane, LaneSettings>>, canaries?: readonly AppCanary[]): void;
   /** The kill switch; also before start(). */
   freeze(frozen: boolean): void;
+  /** Takes over another manifest that was read and compared; settles when it is the one that runs. */
+  swap(plan: PlannedSwap): Promise<void>;
   /** SIGUSR1. */
   reopen(): void;
   /** Finishes what is under way within the limits, then ends everything. True when nothing was left undone. */
@@ -126,6 +129,7 @@ export function createApp(options: AppOptions): App {
   const trace = new TickTrace(clock.monoMs);
   const events = createEventFeed({
     clock,
+    target: (row) => world.target(row),
     post: (batch) => server.post({ type: "incidents", events: batch }),
   });
   const journal = options.journal && createJournalLink(options.journal, { options, wake, metrics });
@@ -218,6 +222,19 @@ export function createApp(options: AppOptions): App {
     freeze(now) {
       frozen = now;
       engine?.freeze(now);
+    },
+    async swap(plan) {
+      const known = world.channels.length;
+      const tell = () => server.post({ type: "loaded", shared: shared() });
+      const extended = () => {
+        for (const name of channelNames().slice(known)) metrics.addChannel(name);
+        tell();
+      };
+      await new Promise<void>((done) => {
+        engine?.swap({ ...plan, candidate: attachWorld(plan.candidate) }, { extended, done });
+        wake.wake();
+      });
+      if (plan.shape !== undefined) tell();
     },
     reopen: () => engine?.reopen(),
     async stop({ checksMs, sendsMs }) {
@@ -332,15 +349,29 @@ async function drain({ engine, wake, clock, checksMs, sendsMs }: Drain): Promise
 
 /** Batches the steps of incidents for the server, so that a mass failure is a few messages. */
 function createEventFeed(
-  { clock, post }: { readonly clock: Clock; readonly post: (events: readonly IncidentEvent[]) => void },
+  { clock, target, post }: {
+    readonly clock: Clock;
+    readonly target: (row: number) => string;
+    readonly post: (events: readonly IncidentEvent[]) => void;
+  },
 ) {
   let waiting: IncidentEvent[] = [];
   let postedAtMs = -Infinity;
   return {
-    take({ incident, row, to, closed, wallMs }: LifeEvent): void {
+    take({ incident, row, monitor, to, closed, wallMs }: LifeEvent): void {
       if (incident === undefined || !incident.opened) return;
       const { id, error, sinceWallMs } = incident;
-      waiting.push({ id, row, transition: to, open: !closed, sinceMs: sinceWallMs, atMs: wallMs, error });
+      waiting.push({
+        id,
+        row,
+        monitor,
+        target: target(row),
+        transition: to,
+        open: !closed,
+        sinceMs: sinceWallMs,
+        atMs: wallMs,
+        error,
+      });
     },
     flush(): void {
       const nowMs = clock.monoMs();

@@ -1,5 +1,10 @@
 /** What the API of a run can be asked to do (`POST /-/NAME`): one entry per action. */
-import { type ActionAnswer, type ActionHandlers, unknownParameters } from "../model/action.ts";
+import {
+  type ActionAnswer,
+  type ActionHandler,
+  type ActionHandlers,
+  unknownParameters,
+} from "../model/action.ts";
 import { runFreeze, runUnfreeze } from "./freeze.ts";
 import type { Io } from "./io.ts";
 
@@ -8,10 +13,14 @@ export interface ActionTargets {
   readonly freezeFile: string;
   /** Acts at once; the file is what lasts. */
   readonly freeze: (frozen: boolean) => void;
+  /** Undefined until the manifest has been loaded. */
+  readonly reload: () => ActionHandler | undefined;
 }
 
-export function runActions({ freezeFile, freeze }: ActionTargets): ActionHandlers {
+export function runActions({ freezeFile, freeze, reload }: ActionTargets): ActionHandlers {
   return {
+    reload: (parameters) =>
+      reload()?.(parameters) ?? { status: 503, body: { error: "the manifest is still being loaded" } },
     async freeze(parameters) {
       const { reason } = parameters;
       const wrong = unknownParameters(parameters, ["reason"]);

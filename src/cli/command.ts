@@ -75,6 +75,12 @@ export interface FreezeFileOptions {
   readonly state?: string | undefined;
 }
 
+export interface ReloadOptions {
+  readonly force: boolean;
+  readonly endpoint: string;
+  readonly tokenFile?: string | undefined;
+}
+
 export interface Verbs {
   run(options: RunOptions): Promise<number>;
   validate(options: ValidateOptions): Promise<number>;
@@ -86,6 +92,7 @@ export interface Verbs {
   demo(options: DemoOptions): Promise<number>;
   freeze(options: FreezeFileOptions & { readonly reason?: string | undefined }): Promise<number>;
   unfreeze(options: FreezeFileOptions): Promise<number>;
+  reload(options: ReloadOptions): Promise<number>;
 }
 
 const USAGE = 2;
@@ -146,6 +153,7 @@ function createProgram(context: Context) {
   addManifestVerbs(program, context);
   addFleetVerbs(program, context);
   addFreezeVerbs(program, context);
+  addReload(program, context);
   return program;
 }
 
@@ -292,6 +300,15 @@ function addFreezeVerbs(program: Command, { verbs, set }: Context): void {
     .option("--freeze-file <path>", FREEZE_FILE)
     .option("--state <dir>", FREEZE_STATE)
     .action((options) => set(verbs.unfreeze(options)));
+}
+
+function addReload(program: Command, { verbs, set }: Context): void {
+  program.command("reload")
+    .description("make a running cpra read its manifest again and take over what changed (or send it SIGHUP)")
+    .option("--force", "also when more than 10 % of the monitors go or 20 % of the remedies change")
+    .option("--endpoint <url>", "of the running cpra", "http://localhost:6060")
+    .option("--token-file <path>", "file with the token of its settings (default: $CPRA_TOKEN)")
+    .action(({ force, ...options }) => set(verbs.reload({ ...options, force: force === true })));
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

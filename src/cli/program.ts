@@ -18,6 +18,7 @@ import { thisMachine } from "./lane_settings.ts";
 import { renderKinds } from "./kinds.ts";
 import { runMock } from "./mock.ts";
 import type { Threads } from "./program_context.ts";
+import { runReload } from "./reload_verb.ts";
 import { runRun } from "./run.ts";
 import { runPlan } from "./run_plan.ts";
 import { manifestJsonSchema } from "./schema.ts";
@@ -87,6 +88,7 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
       runFreeze({ file: freezeFile ?? defaultFreezeFile(state ?? null, process.env), reason }, io),
     unfreeze: ({ freezeFile, state }) =>
       runUnfreeze(freezeFile ?? defaultFreezeFile(state ?? null, process.env), io),
+    reload: (options) => runReload(options, { env: process.env, io }),
   };
   return runCommandLine(argv, { version: VERSION, verbs, io });
 }

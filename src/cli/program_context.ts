@@ -12,6 +12,8 @@ export interface Threads {
   readonly makeTargets: () => WorkerLike;
   /** Parses ranges of large manifests. */
   readonly makeLoader: () => WorkerLike;
+  /** Reads a manifest anew while another runs. */
+  readonly makeReload: () => WorkerLike;
 }
 
 export interface ProgramContext extends Threads {

@@ -15,8 +15,6 @@ import { renderProblems } from "../manifest/problem.ts";
 import { resolveSettings, type Settings, type SettingsLayer } from "../manifest/settings.ts";
 import { loadSettingsFile } from "../manifest/load_settings.ts";
 import type { MaintenanceWindow } from "../model/maintenance.ts";
-import { LISTEN_FORMS, parseListenAddress } from "../server/listen_address.ts";
-import type { ServerBoot } from "../server/messages.ts";
 import { WorldFullError } from "../world/world.ts";
 import { VERSION } from "../base/version.ts";
 import { runActions } from "./actions.ts";
@@ -40,7 +38,10 @@ import { loaderThreads } from "./loader_threads.ts";
 import type { ProgramContext } from "./program_context.ts";
 import { logShutdown } from "./shutdown_report.ts";
 import { IN_MEMORY, stateFolder } from "./state_option.ts";
-import { aborted, stopSignal } from "./signals.ts";
+import { Reloader } from "./reload.ts";
+import { flagsLayer, listenAddresses } from "./run_flags.ts";
+import { StartError } from "./start_error.ts";
+import { aborted, onSignals, stopSignal } from "./signals.ts";
 
 const STANDARD_ERROR = 2;
 const CHECKS_STOP_MS = 5000;
@@ -65,6 +66,12 @@ interface Started {
   readonly endpoint: string | undefined;
 }
 
+interface LoadedManifest {
+  readonly request: CacheRequest;
+  readonly layers: (settings: SettingsLayer) => SettingsLayer[];
+  readonly result: LoadResult;
+}
+
 class Run {
   readonly #options: RunOptions;
   readonly #context: ProgramContext;
@@ -73,6 +80,8 @@ class Run {
   readonly #startedMs = SYSTEM_CLOCK.monoMs();
   #log: Logger;
   #started: Started | undefined;
+  #loaded: LoadedManifest | undefined;
+  #reloader: Reloader | undefined;
 
   constructor(options: RunOptions, context: ProgramContext, sink: DescriptorSink) {
     this.#options = options;
@@ -87,17 +96,23 @@ class Run {
 
   async run(): Promise<number> {
     const stop = stopSignal({ afterMs: this.#options.durationMs });
+    const releaseSignals = onSignals({
+      SIGUSR1: () => {
+        this.#log.info("Reopening log files");
+        this.#started?.app.reopen();
+      },
+      SIGHUP: () => {
+        if (this.#reloader === undefined) {
+          this.#log.warn("SIGHUP: nothing is reloaded before the start is over");
+        } else this.#reloader.signalled();
+      },
+    });
     try {
       if (!await this.#load() || this.#started === undefined) return await this.#giveUp();
       if (!this.#fits(this.#started)) return await this.#giveUp();
       this.#startEngine(this.#started);
-      const reopen = () => {
-        this.#log.info("Reopening log files");
-        this.#started?.app.reopen();
-      };
-      process.on("SIGUSR1", reopen);
+      this.#reloader = this.#createReloader(this.#started);
       await aborted(stop.signal);
-      process.off("SIGUSR1", reopen);
       return await this.#stop(this.#started, stop.cause());
     } catch (error) {
       if (!(error instanceof StartError || error instanceof WorldFullError)) throw error;
@@ -105,7 +120,23 @@ class Run {
       return await this.#giveUp(error instanceof StartError ? error.exitCode : 1);
     } finally {
       stop.dispose();
+      releaseSignals();
     }
+  }
+
+  #createReloader({ app, settings }: Started): Reloader {
+    const { request, layers, result } = this.#loaded as LoadedManifest;
+    return new Reloader({
+      app,
+      makeThread: this.#context.makeReload,
+      request,
+      layers,
+      cores: availableParallelism(),
+      settings,
+      windows: result.maintenance,
+      clock: SYSTEM_CLOCK,
+      log: this.#log,
+    });
   }
 
   /** False when the manifest cannot be used; everything that is wrong with it has been said. */
@@ -113,7 +144,7 @@ class Run {
     const { yaml, config, state, strict, lenient, allowMissing } = this.#options;
     if (yaml.length === 0) throw new StartError("Cannot start: no manifest was given; use --yaml FILE", 2);
     const fromFile = config === undefined ? {} : await this.#readConfig(config);
-    const layers = (settings: SettingsLayer) => [settings, fromFile, this.#flags()];
+    const layers = (settings: SettingsLayer) => [settings, fromFile, flagsLayer(this.#options)];
     const startedMs = SYSTEM_CLOCK.monoMs();
     const flags = { strict: strict === true, lenient: lenient === true, allowMissing: allowMissing === true };
     const request: CacheRequest = { sources: yaml, env: process.env, flags };
@@ -122,12 +153,14 @@ class Run {
     const cached = await cache?.find(request);
     if (typeof cached === "string") this.#log.info("The compiled manifest is made anew", { because: cached });
     else if (cached !== undefined && await this.#adopt(cached, layers)) {
+      this.#loaded = { request, layers, result: cached.result };
       return this.#sayLoaded(cached.result, { startedMs, from: "compiled manifest" });
     }
     const keep = await cache?.begin(request);
     const result = await this.#read(request, { layers, startedMs });
     collectGarbage();
     if (!this.#sayLoaded(result, { startedMs, from: "manifest" })) return false;
+    this.#loaded = { request, layers, result };
     if (keep !== undefined) await this.#keep(keep, result);
     return true;
   }
@@ -243,7 +276,11 @@ class Run {
       sloMs: settings.pipelines.pulse.sizingSloMs,
       listen,
       token: settings.token ?? undefined,
-      actions: runActions({ freezeFile, freeze: (frozen) => app.freeze(frozen) }),
+      actions: runActions({
+        freezeFile,
+        freeze: (frozen) => app.freeze(frozen),
+        reload: () => this.#reloader?.action,
+      }),
       journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
       names: { settings: settings.names, make: this.#context.makeNames },
       protection: settings,
@@ -335,51 +372,9 @@ class Run {
     return exitCode;
   }
 
-  #flags(): SettingsLayer {
-    const { debug, logLevel, logFormat, listen, pprof, pprofAddr, state, dryRun, freezeFile } = this.#options;
-    const remediation = {
-      ...(dryRun === undefined ? {} : { dry_run: dryRun }),
-      ...(freezeFile === undefined ? {} : { freeze_file: freezeFile }),
-    };
-    return {
-      remediation,
-      ...(debug === undefined ? {} : { debug }),
-      ...(logLevel === undefined ? {} : { log_level: logLevel }),
-      ...(logFormat === undefined ? {} : { log_format: logFormat }),
-      ...(listen === undefined ? {} : { listen }),
-      ...(pprof === undefined ? {} : { pprof }),
-      ...(state === undefined ? {} : { state }),
-      ...(pprofAddr === undefined ? {} : { pprof_addr: pprofAddr }),
-    };
-  }
-
   #createLog(level: Settings["logLevel"], format: Settings["logFormat"]): Logger {
     return createLogger({ level, format, sink: this.#sink.line, wallMs: SYSTEM_CLOCK.wallMs });
   }
-}
-
-/** It cannot start; the message is for people. */
-class StartError extends Error {
-  override readonly name = "StartError";
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
-
-/** The profiling address answers to everything, with profiles unless they are off; `listen` is a further one without. */
-function listenAddresses({ listen, pprof, pprofAddr }: Settings): ServerBoot["listen"] {
-  const parse = (text: string, option: string, withProfiles: boolean) => {
-    const address = parseListenAddress(text);
-    if (address === undefined) {
-      throw new StartError(`${option} is ${JSON.stringify(text)}; expected ${LISTEN_FORMS}`, 2);
-    }
-    return { ...address, option, pprof: withProfiles };
-  };
-  const main = parse(pprofAddr, "--pprof.addr", pprof);
-  return listen === null || listen === pprofAddr ? [main] : [main, parse(listen, "--listen", false)];
 }
 
 function grouped(count: number): string {

@@ -44,3 +44,12 @@ export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
+
+/** Handlers of signals that end nothing; the answer takes them away again. */
+export function onSignals(handlers: Readonly<Partial<Record<"SIGHUP" | "SIGUSR1", () => void>>>): () => void {
+  const entries = Object.entries(handlers) as ["SIGHUP" | "SIGUSR1", () => void][];
+  for (const [name, handler] of entries) process.on(name, handler);
+  return () => {
+    for (const [name, handler] of entries) process.off(name, handler);
+  };
+}

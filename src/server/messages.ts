@@ -41,6 +41,9 @@ export interface SharedState {
 export interface IncidentEvent {
   readonly id: string;
   readonly row: number;
+  /** As they were then: a reload may give the row to another monitor. The target as it is checked, secrets and all. */
+  readonly monitor: string;
+  readonly target: string;
   /** Name of the transition, as the engine's log has it. */
   readonly transition: string;
   /** False with the step that closes the incident. */

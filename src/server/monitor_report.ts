@@ -70,8 +70,8 @@ export function monitorDetail(
 export function openIncident(world: WorldView, event: IncidentEvent): OpenIncident {
   return {
     id: event.id,
-    monitor: world.name(event.row),
-    target: redactTarget(world.target(event.row)),
+    monitor: event.monitor,
+    target: redactTarget(event.target),
     state: stateName(world, event.row),
     since: new Date(event.sinceMs).toISOString(),
     transition: event.transition,
@@ -81,11 +81,11 @@ export function openIncident(world: WorldView, event: IncidentEvent): OpenIncide
   };
 }
 
-export function closedIncident(world: WorldView, { event, lastError }: ClosedEntry): ClosedIncident {
+export function closedIncident({ event, lastError }: ClosedEntry): ClosedIncident {
   return {
     id: event.id,
-    monitor: world.name(event.row),
-    target: redactTarget(world.target(event.row)),
+    monitor: event.monitor,
+    target: redactTarget(event.target),
     since: new Date(event.sinceMs).toISOString(),
     closedAt: new Date(event.atMs).toISOString(),
     durationSeconds: rounded((event.atMs - event.sinceMs) / 1000),

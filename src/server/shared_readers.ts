@@ -92,7 +92,7 @@ export function createSharedReaders(options: SharedReadersOptions): SharedReader
     incidents: (limit) => ({
       openTotal: at.metrics.value("incidentsOpen", []),
       open: log.open(limit).map((event) => openIncident(at.world, event)),
-      recent: log.closed(limit).map((entry) => closedIncident(at.world, entry)),
+      recent: log.closed(limit).map(closedIncident),
     }),
   };
 }

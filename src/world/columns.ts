@@ -61,3 +61,21 @@ export function columnLayout(capacity: number): Layout<ColumnsOf<BlockShape>> {
   for (const [name, { type }] of Object.entries(COLUMNS)) shape[name] = { type, length: capacity };
   return createLayout(shape as unknown as BlockShape);
 }
+
+/** What happened to a monitor. `generation` goes on, so that a result for the row's last user never fits. */
+export const STATE_COLUMNS = [
+  "value",
+  "latencyUs",
+  "checkedAt",
+  "since",
+  "incident",
+  "failures",
+  "successes",
+  "verifyLeft",
+  "attempts",
+  "state",
+  "flags",
+  "outcome",
+  "reason",
+  "job",
+] as const;

@@ -13,7 +13,8 @@ import { attributesJson, type MonitorRows, ROW, ROW_WORDS } from "../model/monit
 import { ArenaReader, attachArena, createArena, HEADER_BYTES } from "./arena.ts";
 import { ArenaWriter } from "./arena_writer.ts";
 import { type AttributeStore, createAttributeStore } from "./attribute_store.ts";
-import { columnLayout, type Columns } from "./columns.ts";
+import { columnLayout, type Columns, STATE_COLUMNS } from "./columns.ts";
+import { rowsFull, textFull } from "./full.ts";
 import { createInterner, type Interner } from "./interning.ts";
 import { type Attributes, NO_ATTRIBUTES, type Policy } from "./policy.ts";
 
@@ -66,24 +67,6 @@ export interface RowContent {
   readonly attributes: string;
   readonly policy: number;
 }
-
-/** What happened to a monitor. `generation` goes on, so that a result for the row's last user never fits. */
-const STATE_COLUMNS = [
-  "value",
-  "latencyUs",
-  "checkedAt",
-  "since",
-  "incident",
-  "failures",
-  "successes",
-  "verifyLeft",
-  "attempts",
-  "state",
-  "flags",
-  "outcome",
-  "reason",
-  "job",
-] as const;
 
 const TEXT_SLACK_BYTES = 16_384;
 
@@ -400,16 +383,4 @@ function textAt(rows: MonitorRows, at: number, bytes: number): string {
 
 function defaultArenaBytes(capacity: number): number {
   return Math.min(65_536 + capacity * 128, 0xffff_0000);
-}
-
-function rowsFull(monitor: string, capacity: number): string {
-  const quoted = JSON.stringify(monitor);
-  return `Cannot add monitor ${quoted}: there is room for ${capacity} monitors, and all of it is used; ` +
-    `raise the setting max_monitors (now ${capacity})`;
-}
-
-function textFull(monitor: string, arenaBytes: number): string {
-  const quoted = JSON.stringify(monitor);
-  return `Cannot add monitor ${quoted}: its name, targets and labels do not fit into what is left of ` +
-    `the ${arenaBytes} bytes for texts; raise the setting max_monitors, which sizes them`;
 }

@@ -7,6 +7,8 @@ function event(id: string, change: Partial<IncidentEvent> = {}): IncidentEvent {
   return {
     id,
     row: 0,
+    monitor: "web",
+    target: "127.0.0.1:1",
     transition: "opened",
     open: true,
     sinceMs: 1000,

@@ -114,6 +114,8 @@ test("incidents are shown with their monitor, newest first, and leave when they 
   const step = {
     id: "i-1",
     row: 1,
+    monitor: "web-1",
+    target: "http://h.example/web-1?key=secret",
     transition: "opened",
     open: true,
     sinceMs: 1_700_000_000_000,
@@ -139,6 +141,17 @@ test("incidents are shown with their monitor, newest first, and leave when they 
   assert.deepEqual(after.open, []);
   assert.deepEqual([after.recent[0]?.durationSeconds, after.recent[0]?.error], [90, "unexpected status 503"]);
   assert.equal(readers.monitor("web-1")?.incident, null);
+  assert.equal(after.recent[0]?.monitor, "web-1");
+});
+
+test("a monitor that a reload removed is in no list, and the totals count without it", () => {
+  const world = sampleWorld();
+  const { readers } = readersOver(sampleShared(world));
+  const before = readers.status().monitors.total;
+  world.remove(1);
+  assert.equal(readers.status().monitors.total, before - 1);
+  assert.equal(readers.monitor("web-1"), undefined);
+  assert.ok(!readers.monitors({ limit: 100 }).monitors.some(({ name }) => name === "web-1"));
 });
 
 test("the status gives rates and quantiles of the last half minute", () => {

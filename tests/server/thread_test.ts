@@ -108,7 +108,8 @@ test("the thread serves what the engine's thread writes", async () => {
   thread.metrics.countLateResult();
   thread.world.columns.failures[0] = 41;
   const error = "connection refused";
-  const event = { id: "i-9", row: 0, transition: "opened", open: true, sinceMs: 1, atMs: 2, error };
+  const of = { monitor: "web-0", target: "http://127.0.0.1/" };
+  const event = { id: "i-9", row: 0, ...of, transition: "opened", open: true, sinceMs: 1, atMs: 2, error };
   thread.post({ type: "incidents", events: [event] });
   // A request may overtake a message on its way to the thread, so it is asked for until it has arrived.
   let incidents = await (await fetch(`${url}/api/v1/incidents`)).json();

@@ -111,7 +111,7 @@ export class RunningBinary implements AsyncDisposable {
     return await answer.text();
   }
 
-  kill(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGUSR1"): void {
+  kill(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGUSR1" | "SIGHUP"): void {
     process.kill(this.pid, signal);
   }
 
