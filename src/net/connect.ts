@@ -18,6 +18,8 @@ export interface ConnectRequest {
   readonly timeoutMs: number;
   /** Of a name's addresses; absent = as the settings say. */
   readonly prefer?: IpPreference | undefined;
+  /** Address to connect from; "" or absent = the kernel's choice. */
+  readonly source?: string;
 }
 
 /** Phases from the start of the attempt, µs; absent when not reached or, for dnsUs, when there was no name to resolve. */
@@ -46,6 +48,7 @@ export async function connect(request: ConnectRequest, signal: AbortSignal): Pro
     const end = await connectOnce({
       address: addresses[i] as string,
       port: request.port,
+      source: request.source ?? "",
       // An address that swallows packets must leave time for the next one; the last has all that is left.
       shareMs: i + 1 < addresses.length ? leftMs / (addresses.length - i) : Infinity,
     }, signal);
@@ -74,16 +77,21 @@ export function microsSince(startedMs: number): number {
 interface Try {
   readonly address: string;
   readonly port: number;
+  readonly source: string;
   readonly shareMs: number;
 }
 
 /** A connected socket, or an error code; ETIMEDOUT when its share ran out or the signal fired. */
 function connectOnce(attempt: Try, signal: AbortSignal): Promise<Socket | string> {
   if (signal.aborted) return Promise.resolve("ETIMEDOUT");
+  // Bun says "refused" then.
+  const crossed = attempt.source !== "" && isIP(attempt.source) !== isIP(attempt.address);
+  if (crossed) return Promise.resolve("EAFNOSUPPORT");
   return new Promise((settle) => {
     let socket: Socket;
     try {
-      socket = connectSocket({ host: attempt.address, port: attempt.port });
+      const from = attempt.source === "" ? {} : { localAddress: attempt.source };
+      socket = connectSocket({ host: attempt.address, port: attempt.port, ...from });
     } catch (error) {
       return settle(codeOf(error));
     }
@@ -110,5 +118,7 @@ function failureOfConnect(code: string, request: ConnectRequest): Failure {
   if (code === "ETIMEDOUT") {
     return { outcome: "fail", reason: "connect_timeout", value: Math.round(request.timeoutMs) };
   }
-  return failureOfCode(code);
+  const failure = failureOfCode(code);
+  if (failure.outcome === "fail" || request.source === undefined || request.source === "") return failure;
+  return { ...failure, text: `cannot send from ${request.source}` };
 }

@@ -37,6 +37,8 @@ export class ResponseReader {
   /** Bytes of the body so far, decoded from chunks. */
   bodyBytes = 0;
 
+  /** More came than the answer. */
+  #excess = false;
   #phase: Phase = "status";
   #minor = 1;
   #headBytes = 0;
@@ -71,6 +73,7 @@ export class ResponseReader {
           at = this.#takeLine(chunk, at);
       }
     }
+    this.#excess ||= at < chunk.length;
     return this.state;
   }
 
@@ -78,6 +81,13 @@ export class ResponseReader {
   end(): ReadState {
     if (this.#phase === "until_close") this.#phase = "complete";
     return this.state;
+  }
+
+  /** Whether the peer takes another request on this connection, with nothing of this answer left in it (RFC 9112 §9.3). */
+  get keepsOpen(): boolean {
+    if (this.#phase !== "complete" || this.#minor === 0 || this.#excess || this.truncated) return false;
+    const connection = this.header("connection")?.toLowerCase();
+    return this.status !== 101 && (connection === undefined || connection === "keep-alive");
   }
 
   /** The value of a header, several of one name joined by ", " (RFC 9110 §5.3), undefined when there is none. */

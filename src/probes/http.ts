@@ -118,7 +118,13 @@ async function exchange(attempt: Attempt, parts: RequestParts): Promise<Response
   const host = parts.url.hostname.replace(/^\[(.*)\]$/, "$1");
   const port = parts.url.port === "" ? (isTls ? 443 : 80) : Number(parts.url.port);
   const opened = await connect(
-    { host, port, startedMs: attempt.startedMs, timeoutMs: attempt.timeoutMs },
+    {
+      host,
+      port,
+      startedMs: attempt.startedMs,
+      timeoutMs: attempt.timeoutMs,
+      source: attempt.prepared.assertions.config.source,
+    },
     signal,
   );
   const isFirst = phases.connectUs === undefined;

@@ -4,6 +4,7 @@ import { type Schema, z } from "../base/schema.ts";
 import { statusField, type StatusRange, SUCCESS } from "./expected_status.ts";
 import { parseJsonPath } from "./json_path.ts";
 import { compilePattern } from "./pattern.ts";
+import { sourceField } from "./source_field.ts";
 
 export interface HeaderAssertion {
   /** Lower case. */
@@ -42,6 +43,10 @@ export interface HttpConfig {
   readonly json: readonly JsonAssertion[];
   /** 0 = no limit. */
   readonly maxLatencyMs: number;
+  /** On the raw engine, for GET, HEAD and OPTIONS: a connection serves one check after another. */
+  readonly keepAlive: boolean;
+  /** Address to connect from; "" = the kernel's choice. */
+  readonly source: string;
 }
 
 /** What Go's client and blackbox_exporter follow by default. */
@@ -116,6 +121,8 @@ export const HTTP_SCHEMA: Schema<HttpConfig> = z.strictObject({
   header: z.array(HEADER_ASSERTION).default([]),
   json: z.array(JSON_ASSERTION).default([]),
   max_latency: durationField().optional(),
+  keep_alive: z.boolean().default(false),
+  source: sourceField(),
 }).transform((input) => {
   const url = new URL(input.url);
   const authorization = authorizationOf(input.auth, url);
@@ -139,6 +146,8 @@ export const HTTP_SCHEMA: Schema<HttpConfig> = z.strictObject({
     header: input.header.map(withoutUndefined),
     json: input.json.map(withoutUndefined),
     maxLatencyMs: input.max_latency ?? 0,
+    keepAlive: input.keep_alive,
+    source: input.source,
   };
 });
 

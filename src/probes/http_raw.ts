@@ -46,11 +46,14 @@ const ZERO = 48;
 /** Bits of an exchange's flags. */
 const LOCATION = 1;
 const ENDS_BY_CLOSE = 2;
+const KEEPS_OPEN = 4;
+
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 class HttpPlan implements StreamPlan {
   readonly transport = "stream";
-  readonly source = "";
-  readonly keepAlive = false;
+  readonly source: string;
+  readonly keepAlive: boolean;
   readonly #assertions: Assertions;
   readonly #template: Template;
   readonly #isHead: boolean;
@@ -59,8 +62,11 @@ class HttpPlan implements StreamPlan {
   readonly #scan = new ResponseScan();
 
   constructor(config: SharedConfig) {
+    this.source = config.source;
+    // Others must not be sent again when the connection turns out dead (RFC 9112 §9.3.1).
+    this.keepAlive = config.keepAlive && SAFE_METHODS.has(config.method);
     this.#assertions = prepareAssertions(config);
-    this.#template = cutTemplate(config);
+    this.#template = cutTemplate(config, this.keepAlive);
     this.#isHead = config.method === "HEAD";
     this.#isPlain = !this.#assertions.needsBody && config.header.length === 0;
   }
@@ -110,7 +116,8 @@ class HttpPlan implements StreamPlan {
       if (found !== UNSURE) {
         exchange.status = scan.status;
         exchange.leftBytes = scan.leftBytes;
-        exchange.flags = (scan.hasLocation ? LOCATION : 0) | (found === UNTIL_CLOSE ? ENDS_BY_CLOSE : 0);
+        exchange.flags = (scan.hasLocation ? LOCATION : 0) | (found === UNTIL_CLOSE ? ENDS_BY_CLOSE : 0) |
+          (scan.keepsOpen ? KEEPS_OPEN : 0);
         return found === COMPLETE && this.#judge(exchange);
       }
     }
@@ -138,6 +145,7 @@ class HttpPlan implements StreamPlan {
   #judge(exchange: Exchange): true {
     const { config } = this.#assertions;
     const { status } = exchange;
+    exchange.reusable = (exchange.flags & KEEPS_OPEN) !== 0 && exchange.leftBytes === 0;
     if (!statusExpected(config.expectedStatus, status)) {
       const redirects = config.redirectsMax > 0 && exchange.flags & LOCATION && REDIRECTS.has(status);
       if (redirects) exchange.settle("handed_over", "none", 0);
@@ -149,6 +157,7 @@ class HttpPlan implements StreamPlan {
 
   #judgeReader(exchange: Exchange, reader: ResponseReader): true {
     const { config } = this.#assertions;
+    exchange.reusable = reader.keepsOpen;
     if (reader.state === "malformed") {
       exchange.settle("fail", "protocol", 0, reader.fault);
       return true;
@@ -191,8 +200,8 @@ function requestBytesMost({ headers, authorization, body }: SharedConfig): numbe
 }
 
 /** Cut from a request that the portable probe would send, so that both send the same. */
-function cutTemplate(config: SharedConfig): Template {
-  const request = encodeRequest({ ...config, url: new URL("http://h/") });
+function cutTemplate(config: SharedConfig, persistent: boolean): Template {
+  const request = encodeRequest({ ...config, url: new URL("http://h/"), persistent });
   const pathAt = config.method.length + 1;
   const generated = " HTTP/1.1\r\nHost: h\r\n";
   // A Host of the user's own stands further down, after the generated headers.

@@ -9,9 +9,11 @@ export interface RequestParts {
   readonly headers: readonly (readonly [string, string])[];
   readonly authorization: string;
   readonly body: string;
+  /** Asks for the connection to stay open; absent: for its end. */
+  readonly persistent?: boolean;
 }
 
-/** UTF-8. One request per connection (RFC 9112 §9.6), and no coding of the body that assertions could not read. */
+/** UTF-8. One request per connection (RFC 9112 §9.6) unless it is persistent, and no coding of the body that assertions could not read. */
 export function encodeRequest(parts: RequestParts): string {
   const { method, url, headers, authorization, body } = parts;
   const given = new Set(headers.map(([name]) => name.toLowerCase()));
@@ -26,7 +28,7 @@ export function encodeRequest(parts: RequestParts): string {
   if (authorization !== "") add("Authorization", authorization);
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
   if (body !== "" || METHODS_WITH_BODY.has(method)) text += `Content-Length: ${Buffer.byteLength(body)}\r\n`;
-  return `${text}Connection: close\r\n\r\n${body}`;
+  return `${text}Connection: ${parts.persistent === true ? "keep-alive" : "close"}\r\n\r\n${body}`;
 }
 
 /** They say a length even of nothing (RFC 9110 §8.6). */

@@ -3,7 +3,6 @@
  * literals on the raw lane; names come by here, some hundred a second. Where libc cannot be called, the system's ping program
  * is run instead, at about 2 ms of CPU a check.
  */
-import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import { durationField } from "../base/fields.ts";
 import { z } from "../base/schema.ts";
@@ -11,7 +10,7 @@ import { pingHindrance } from "../host/ping_permission.ts";
 import { OUTCOMES, reasonAt } from "../model/outcome.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
 import { ECHOES_MOST, type EchoPlan, type RawProbe } from "../model/raw_probe.ts";
-import { codeOf, type Failure, failureOfCode } from "../net/failure.ts";
+import { lookUpName } from "../net/names.ts";
 import { openEchoLoop } from "../net/raw/echo_loop.ts";
 import { isPlainAddress } from "../net/raw/socket_address.ts";
 import type { IcmpConfig, SharedIcmpConfig } from "./icmp_config.ts";
@@ -72,9 +71,9 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   let address = request.target;
   let dnsUs: number | undefined;
   if (isIP(address) === 0) {
-    const found = await resolve(address, signal);
-    if (typeof found !== "string") return found;
-    address = found;
+    const found = await lookUpName(address, undefined, signal);
+    if ("reason" in found) return found;
+    address = found[0] as string;
     dnsUs = Math.round((performance.now() - startedMs) * 1000);
   }
   if (signal.aborted) return { outcome: "fail", reason: "response_timeout", value: request.timeoutMs };
@@ -98,19 +97,4 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
     ...(end.firstByteUs === 0 ? {} : { firstByteUs: end.firstByteUs + (dnsUs ?? 0) }),
     ...phases,
   };
-}
-
-/** The first address; a lookup cannot be cancelled in either runtime, so it goes on behind us. */
-function resolve(host: string, signal: AbortSignal): Promise<string | Failure> {
-  return new Promise((settle) => {
-    const onAbort = () =>
-      settle({ outcome: "local", reason: "local_resolver", value: 0, text: "no answer in time" });
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    lookup(host, { verbatim: true }, (error, address) => {
-      signal.removeEventListener("abort", onAbort);
-      if (error === null || error === undefined) settle(address);
-      else settle({ ...failureOfCode(codeOf(error) || "EAI_FAIL"), text: host });
-    });
-  });
 }

@@ -1,6 +1,7 @@
 /** The raw engine with the probes that can run on it: which plan a policy has, made once per policy and thread. */
 import { randomInt } from "node:crypto";
 import { type Libc, openLibc } from "../host/libc.ts";
+import { descriptorLimit } from "../host/limits.ts";
 import { LOCAL, reasonIndex } from "../model/outcome.ts";
 import type { Probe } from "../model/plugin.ts";
 import type { RawEnd, RawEngine, RawEngineOptions, RawPolicy } from "../model/raw_engine.ts";
@@ -42,7 +43,7 @@ class ProbeEngine implements RawEngine {
     this.#probes = probes;
     this.#options = options;
     this.#epoll = options.epoll;
-    this.#streams = new StreamEngine(options);
+    this.#streams = new StreamEngine({ ...options, descriptors: descriptorLimit() });
     this.#echoNumber = StreamEngine.numbers(options.slots);
     this.#echoes = new EchoEngine({ ...options, firstNumber: this.#echoNumber, nonce: randomInt(2 ** 32) });
     this.#epoll.watchWake(options.wakeFd);

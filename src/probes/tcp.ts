@@ -12,6 +12,7 @@ import { type Failure, failureOfCode } from "../net/failure.ts";
 import { talk, type TalkEnd } from "../net/talk.ts";
 import { Answer, mismatch } from "./tcp_answer.ts";
 import type { SharedTcpConfig, TcpConfig } from "./tcp_config.ts";
+import { sourceField } from "./source_field.ts";
 import { TCP_RAW } from "./tcp_raw.ts";
 
 export const TCP: Probe<TcpConfig> = {
@@ -28,6 +29,7 @@ export const TCP: Probe<TcpConfig> = {
     send: z.string().default(""),
     expect: z.string().default(""),
     encoding: z.enum(["utf8", "bytes"]).default("utf8"),
+    source: sourceField(),
   }),
   example: `name: mail
 pulse_check:
@@ -52,7 +54,7 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   const config = request.config as SharedTcpConfig;
   const startedMs = performance.now();
   const opened = await connect(
-    { ...parseTarget(request.target), startedMs, timeoutMs: request.timeoutMs },
+    { ...parseTarget(request.target), startedMs, timeoutMs: request.timeoutMs, source: config.source },
     signal,
   );
   if (opened.kind === "failed") return { ...opened.failure, ...opened.phases };

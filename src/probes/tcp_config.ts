@@ -8,6 +8,8 @@ export interface TcpConfig {
   readonly expect: string;
   /** How characters of `send` and `expect` become bytes; "bytes": U+0000–U+00FF are one byte each. */
   readonly encoding: "utf8" | "bytes";
+  /** Address to connect from; "" = the kernel's choice. */
+  readonly source: string;
 }
 
 /** What many monitors share. */

@@ -26,12 +26,13 @@ const ZERO = 48;
 
 class TcpPlan implements StreamPlan {
   readonly transport = "stream";
-  readonly source = "";
+  readonly source: string;
   readonly keepAlive = false;
   readonly #send: Buffer;
   readonly #expect: Buffer;
 
-  constructor({ send, expect, encoding }: SharedTcpConfig) {
+  constructor({ send, expect, encoding, source }: SharedTcpConfig) {
+    this.source = source;
     const coding = encoding === "bytes" ? "latin1" : "utf8";
     this.#send = Buffer.from(send, coding);
     this.#expect = Buffer.from(expect, coding);

@@ -3,7 +3,7 @@
  * what epoll tells events by, so that a connection changes its slot without a system call. Written by one thread; nothing
  * is allocated after the start. Load: with keep-alive, one give-back and one take per check, about 60 ns both.
  *
- * Bounds: at most `idleMost` idle ones in all, IDLE_PER_TARGET_MOST to one address, IDLE_MS long; what is over is closed.
+ * Bounds: at most `idleMost` idle ones in all, IDLE_PER_TARGET_MOST to one peer, IDLE_MS long; what is over is closed.
  */
 import { assert } from "../../base/assert.ts";
 import { Deadlines } from "./deadlines.ts";

@@ -21,6 +21,8 @@ export class ResponseScan {
   leftBytes = 0;
   /** A Location header was there. */
   hasLocation = false;
+  /** The peer takes another request, provided that what is left comes and no more. As ResponseReader.keepsOpen. */
+  keepsOpen = false;
 
   /** Scans the first bytes of an answer. `head`: it answers HEAD and has no body. */
   scan(bytes: Uint8Array, length: number, head: boolean): Scan {
@@ -28,6 +30,8 @@ export class ResponseScan {
     let contentLength = -1;
     let chunked = false;
     this.hasLocation = false;
+    this.keepsOpen = this.#minor > 0;
+    let hasConnection = false;
     let at = this.#afterStatus;
     const end = Math.min(length, HEAD_LIMIT_BYTES);
     while (true) {
@@ -53,16 +57,32 @@ export class ResponseScan {
         if (chunked || at - from !== CHUNKED.length || !matches(bytes, from, CHUNKED)) return UNSURE;
         chunked = true;
       } else if (nameBytes === LOCATION.length && matches(bytes, nameAt, LOCATION)) this.hasLocation = true;
+      else if (nameBytes === CONNECTION.length && matches(bytes, nameAt, CONNECTION)) {
+        const from = bytes[valueAt] === SPACE ? valueAt + 1 : valueAt;
+        // A second one is joined to the first by the reader, and means something else then.
+        const isKeepAlive = at - from === KEEP_ALIVE.length && matches(bytes, from, KEEP_ALIVE);
+        if (!isKeepAlive || hasConnection) this.keepsOpen = false;
+        hasConnection = true;
+      }
       at += 2;
     }
     if (chunked && (contentLength >= 0 || this.#minor === 0)) return UNSURE;
     const { status } = this;
     this.leftBytes = 0;
-    if (head || status === 204 || status === 304) return COMPLETE;
-    if (chunked) return chunksAreWhole(bytes, at, length) ? COMPLETE : UNSURE;
+    if (head || status === 204 || status === 304) {
+      if (at < length) this.keepsOpen = false;
+      return COMPLETE;
+    }
+    if (chunked) {
+      const bodyEnd = afterChunks(bytes, at, length);
+      if (bodyEnd < 0) return UNSURE;
+      if (bodyEnd < length) this.keepsOpen = false;
+      return COMPLETE;
+    }
     // One byte more than is read ends an answer that is too long.
     const wanted = contentLength < 0 ? BODY_LIMIT_BYTES + 1 : Math.min(contentLength, BODY_LIMIT_BYTES + 1);
     this.leftBytes = Math.max(0, wanted - (length - at));
+    if (contentLength < 0 || contentLength > BODY_LIMIT_BYTES || length - at > wanted) this.keepsOpen = false;
     if (this.leftBytes === 0) return COMPLETE;
     return contentLength < 0 ? UNTIL_CLOSE : SIZED;
   }
@@ -102,14 +122,16 @@ const STATUS_LINE_LEAST = 14;
 const CONTENT_LENGTH = ascii("content-length");
 const TRANSFER_ENCODING = ascii("transfer-encoding");
 const LOCATION = ascii("location");
+const CONNECTION = ascii("connection");
+const KEEP_ALIVE = ascii("keep-alive");
 const CHUNKED = ascii("chunked");
 /** Token characters (RFC 9110 §5.6.2). */
 const NAME = table((code) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(code)));
 /** Field content: all but control characters, tab allowed. */
 const VALUE = table((code) => code === TAB || (code >= SPACE && code !== 0x7f));
 
-/** A whole chunked body of one chunk line form, "HEX CRLF", no extensions, no trailers, within the limit. */
-function chunksAreWhole(bytes: Uint8Array, from: number, length: number): boolean {
+/** Where a whole chunked body ends that has one chunk line form, "HEX CRLF", no extensions, no trailers, within the limit; or -1. */
+function afterChunks(bytes: Uint8Array, from: number, length: number): number {
   let at = from;
   let bodyBytes = 0;
   while (true) {
@@ -120,12 +142,12 @@ function chunksAreWhole(bytes: Uint8Array, from: number, length: number): boolea
       if (digit === NO_DIGIT) break;
       size = size * 16 + digit;
     }
-    if (digits === 0 || digits > 6 || !isLineEnd(bytes, at, length)) return false;
+    if (digits === 0 || digits > 6 || !isLineEnd(bytes, at, length)) return -1;
     at += 2;
-    if (size === 0) return isLineEnd(bytes, at, length);
+    if (size === 0) return isLineEnd(bytes, at, length) ? at + 2 : -1;
     bodyBytes += size;
     at += size;
-    if (bodyBytes > BODY_LIMIT_BYTES || !isLineEnd(bytes, at, length)) return false;
+    if (bodyBytes > BODY_LIMIT_BYTES || !isLineEnd(bytes, at, length)) return -1;
     at += 2;
   }
 }

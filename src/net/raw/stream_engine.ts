@@ -33,11 +33,13 @@ export interface StreamCheck {
 export interface StreamEngineOptions extends Pick<RawEngineOptions, "slots" | "nowMs" | "target" | "ended"> {
   readonly libc: Libc;
   readonly epoll: Epoll;
+  /** Most open files of this process. */
+  readonly descriptors: number;
 }
 
 const RECEIVE_BYTES = 64 * 1024;
-/** Kept connections of a worker, in all: more only when it may have more checks in flight than this. */
-const IDLE_MOST = 4096;
+/** Kept connections of a worker, in all. */
+const IDLE_MOST = 16_384;
 const EVENTS = (c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET) >>> 0;
 const ENDING = c.EPOLLRDHUP | c.EPOLLERR | c.EPOLLHUP;
 
@@ -317,6 +319,8 @@ export class StreamEngine {
   }
 
   #keep(slot: StreamSlot): void {
+    // The kernel gives the lowest free number: one so high says that half of those allowed are open.
+    if (slot.fd >= this.#options.descriptors / 2) return;
     this.#writeAddress(slot);
     this.#writeKey(slot.plan as StreamPlan);
     this.#connections.giveBack(slot.connection, this.#key, this.#options.nowMs());
@@ -330,5 +334,5 @@ function wasDead(slot: StreamSlot): boolean {
 }
 
 function boundsOf(slots: number): { readonly busyMost: number; readonly idleMost: number } {
-  return { busyMost: slots, idleMost: Math.max(slots, IDLE_MOST) };
+  return { busyMost: slots, idleMost: IDLE_MOST };
 }

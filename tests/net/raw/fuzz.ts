@@ -55,14 +55,16 @@ function judgeByScan({ bytes, cuts, head }: FuzzedAnswer, scan: ResponseScan): s
   const atEnd = complete || found === UNTIL_CLOSE;
   return `${complete ? "complete" : "more"} ${
     atEnd ? "complete" : "more"
-  } ${scan.status} ${scan.hasLocation}`;
+  } ${scan.status} ${scan.hasLocation} ${complete && left === 0 && scan.keepsOpen}`;
 }
 
 function judgeByReader({ bytes, cuts, head }: FuzzedAnswer): string {
   const reader = new ResponseReader({ head, keepBody: true });
-  for (const piece of piecesOf(bytes, cuts)) reader.feed(piece);
+  // What comes behind a whole answer is not read, as on the raw engine.
+  for (const piece of piecesOf(bytes, cuts)) if (reader.feed(piece) !== "more") break;
   const before = reader.state;
-  return `${before} ${reader.end()} ${reader.status} ${reader.header("location") !== undefined}`;
+  const keepsOpen = before === "complete" && reader.keepsOpen;
+  return `${before} ${reader.end()} ${reader.status} ${reader.header("location") !== undefined} ${keepsOpen}`;
 }
 
 function piecesOf(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
