@@ -73,7 +73,8 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   if (isIP(address) === 0) {
     const found = await lookUpName(address, undefined, signal);
     if ("reason" in found) return found;
-    address = found[0] as string;
+    const family = isIP(config.source);
+    address = found.find((one) => family === 0 || isIP(one) === family) ?? found[0] as string;
     dnsUs = Math.round((performance.now() - startedMs) * 1000);
   }
   if (signal.aborted) return { outcome: "fail", reason: "response_timeout", value: request.timeoutMs };
