@@ -39,7 +39,7 @@ const LOOPS = {
   http: { probe: HTTP as Probe, config: { url: "http://h/" }, target: httpTarget },
   "http-keep-alive": {
     probe: HTTP as Probe,
-    config: { url: "http://h/", keep_alive: true },
+    config: { url: "http://h/", "keep_alive": true },
     target: httpTarget,
   },
   tcp: {

@@ -39,13 +39,13 @@ test("checks in turn share one connection, whatever they come to", (context) =>
     await using server = await serve((socket) => socket.write(answers[served++ % 4]?.[0] as string));
     const url = `http://127.0.0.1:${server.port}/`;
     for (let i = 0; i < 40; i++) {
-      const result = await raw.check(HTTP, { url, keep_alive: true });
+      const result = await raw.check(HTTP, { url, "keep_alive": true });
       assert.equal(verdict(result), answers[i % 4]?.[1]);
       assert.equal(result.connectUs === undefined, i > 0, "only the first connects");
     }
     // Through the reader, too.
     served = 0;
-    await raw.check(HTTP, { url, keep_alive: true, body_contains: "ok" });
+    await raw.check(HTTP, { url, "keep_alive": true, "body_contains": "ok" });
     assert.equal(server.accepted(), 1);
     await raw.check(HTTP, { url });
     assert.equal(server.accepted(), 2, "others connect anew");
@@ -62,8 +62,8 @@ test("a connection that could not be read to its end, or that the peer ends, is 
     for (const answer of answers) {
       await using server = await serve((socket) => socket.write(answer));
       const url = `http://127.0.0.1:${server.port}/`;
-      for (const more of [{}, { body_not_contains: "x" }]) {
-        const config = { url, keep_alive: true, expected_status: "100-299", ...more };
+      for (const more of [{}, { "body_not_contains": "x" }]) {
+        const config = { url, "keep_alive": true, "expected_status": "100-299", ...more };
         const before = server.accepted();
         for (let i = 0; i < 3; i++) {
           assert.equal(verdict(await raw.check(HTTP, config)), "pass none 0", answer);
@@ -74,7 +74,7 @@ test("a connection that could not be read to its end, or that the peer ends, is 
     await using server = await serve((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\nok"));
     const url = `http://127.0.0.1:${server.port}/`;
     for (let i = 0; i < 3; i++) {
-      assert.equal(verdict(await raw.check(HTTP, { url, keep_alive: true })), "pass none 0");
+      assert.equal(verdict(await raw.check(HTTP, { url, "keep_alive": true })), "pass none 0");
     }
     assert.equal(server.accepted(), 3);
   }));
@@ -87,7 +87,7 @@ test("a kept connection that turns out dead is replaced once, within the attempt
     ];
     for (const [name, die] of deaths) {
       await using server = await serve((socket, request) => request === 1 ? socket.write(OK) : die(socket));
-      const config = { url: `http://127.0.0.1:${server.port}/`, keep_alive: true };
+      const config = { url: `http://127.0.0.1:${server.port}/`, "keep_alive": true };
       for (let i = 0; i < 5; i++) {
         const result = await raw.check(HTTP, config);
         assert.equal(`${verdict(result)} ${result.attempts}`, "pass none 0 1", name);
@@ -100,7 +100,7 @@ test("a target that is dead over a new connection too has failed", (context) =>
   withRaw(context, async (raw) => {
     let alive = true;
     await using server = await serve((socket) => alive ? socket.write(OK) : socket.end());
-    const config = { url: `http://127.0.0.1:${server.port}/`, keep_alive: true };
+    const config = { url: `http://127.0.0.1:${server.port}/`, "keep_alive": true };
     assert.equal(verdict(await raw.check(HTTP, config)), "pass none 0");
     alive = false;
     const dead = await raw.check(HTTP, config);
@@ -113,7 +113,7 @@ test("an answer that breaks off over a kept connection is the target's failure",
     await using server = await serve((socket, request) =>
       request === 1 ? socket.write(OK) : socket.end("HTTP/1.1 2")
     );
-    const config = { url: `http://127.0.0.1:${server.port}/`, keep_alive: true };
+    const config = { url: `http://127.0.0.1:${server.port}/`, "keep_alive": true };
     await raw.check(HTTP, config);
     assert.equal(verdict(await raw.check(HTTP, config)), "fail closed_early 0");
     assert.equal(server.accepted(), 1);
@@ -122,7 +122,7 @@ test("an answer that breaks off over a kept connection is the target's failure",
 test("silence over a kept connection ends at the deadline, once", (context) =>
   withRaw(context, async (raw) => {
     await using server = await serve((socket, request) => request === 1 && socket.write(OK));
-    const config = { url: `http://127.0.0.1:${server.port}/`, keep_alive: true };
+    const config = { url: `http://127.0.0.1:${server.port}/`, "keep_alive": true };
     await raw.check(HTTP, config);
     const silent = await raw.check(HTTP, config, { timeoutMs: 150 });
     assert.equal(verdict(silent), "fail response_timeout 150");
@@ -138,7 +138,7 @@ test("a peer that ends an idle connection, or speaks out of turn, is noticed and
       kept.push(socket);
       socket.write(OK);
     });
-    const config = { url: `http://127.0.0.1:${server.port}/`, keep_alive: true };
+    const config = { url: `http://127.0.0.1:${server.port}/`, "keep_alive": true };
     await raw.check(HTTP, config);
     kept.pop()?.end("surprise");
     // The other end's: it takes a look at the sockets to see it, which a check of another target brings.
@@ -160,7 +160,7 @@ test("a peer that ends an idle connection, or speaks out of turn, is noticed and
 test("requests that change things take a new connection each", (context) =>
   withRaw(context, async (raw) => {
     await using server = await serve((socket) => socket.write(OK));
-    const config = { url: `http://127.0.0.1:${server.port}/`, keep_alive: true, method: "POST", body: "x" };
+    const config = { url: `http://127.0.0.1:${server.port}/`, "keep_alive": true, method: "POST", body: "x" };
     for (let i = 0; i < 3; i++) assert.equal(verdict(await raw.check(HTTP, config)), "pass none 0");
     assert.equal(server.accepted(), 3);
   }));
@@ -168,7 +168,7 @@ test("requests that change things take a new connection each", (context) =>
 test("many at once keep no more than eight connections to one peer", (context) =>
   withRaw(context, async (raw) => {
     await using server = await serve((socket) => setTimeout(() => socket.write(OK), 20));
-    const config = { url: `http://127.0.0.1:${server.port}/`, keep_alive: true };
+    const config = { url: `http://127.0.0.1:${server.port}/`, "keep_alive": true };
     const many = () => Promise.all(Array.from({ length: 30 }, () => raw.check(HTTP, config)));
     for (const result of await many()) assert.equal(verdict(result), "pass none 0");
     assert.equal(server.accepted(), 30);
@@ -194,7 +194,7 @@ test("checks are sent from the address that is asked for, by both engines", (con
     }
     // Kept connections are told apart by it.
     for (const source of ["127.0.0.7", "127.0.0.6", "127.0.0.7", "127.0.0.6"]) {
-      await raw.check(HTTP, { url, source, keep_alive: true });
+      await raw.check(HTTP, { url, source, "keep_alive": true });
     }
     assert.deepEqual(seen, ["127.0.0.7", "127.0.0.6"]);
   }));
