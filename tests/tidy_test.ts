@@ -33,6 +33,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "js-yaml": /^src\/manifest\/yaml\.ts$/,
   "commander": /^src\/cli\/command\.ts$/,
   "@commander-js/extra-typings": /^src\/cli\/command\.ts$/,
+  "nodemailer": /^src\/notifiers\/email\.ts$/,
   "hono": /^src\/server\//,
 };
 

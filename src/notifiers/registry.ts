@@ -2,6 +2,7 @@
 import type { Notifier } from "../model/plugin.ts";
 import { CONSOLE } from "./console.ts";
 import { DISCORD } from "./discord.ts";
+import { EMAIL } from "./email.ts";
 import { GOTIFY } from "./gotify.ts";
 import { LOG } from "./log.ts";
 import { MATTERMOST } from "./mattermost.ts";
@@ -19,6 +20,7 @@ export const NOTIFIERS: readonly Notifier[] = [
   LOG,
   CONSOLE,
   WEBHOOK,
+  EMAIL,
   PAGERDUTY,
   OPSGENIE,
   SLACK,

@@ -14,6 +14,7 @@ import { ALERT_FACT_NAMES, alertFacts } from "./alert_facts.ts";
 import { cutChars, failingFor } from "./alert_parts.ts";
 import { deliver, NOTHING_OPEN } from "./deliver.ts";
 import { formCall, hideSecrets, jsonReason } from "./http_notifier.ts";
+import { PartlySent } from "./partly_sent.ts";
 import { fitSms } from "./sms_text.ts";
 
 const NUMBER = z.string().regex(/^\+[1-9]\d{6,14}$/, 'expected a number such as "+491701234567"');
@@ -52,8 +53,6 @@ type TwilioConfig = z.output<typeof TWILIO>;
 
 /** UTF-16 units; reached only with more than ten parts of UCS-2 or GSM's extension table. */
 const TWILIO_BODY_MAX = 1600;
-/** Messages of which is remembered who was told, while they are tried again. */
-const PARTLY_SENT_MAX = 1000;
 
 const EXAMPLE = `name: shop
 pulse_check:
@@ -91,26 +90,22 @@ function openSms(config: SmsConfig): Channel {
   const hidden = [config.twilio?.auth_token ?? "", config.twilio?.account_sid ?? ""];
   const reason = config.twilio === undefined ? () => "" : jsonReason("message");
   const numbers = typeof config.to === "string" ? [config.to] : config.to;
-  const reached = new Map<string, Set<string>>();
+  const partly = new PartlySent();
   return {
     ...NOTHING_OPEN,
     async send(message, signal) {
       const text = fitSms(textOf(message), config.segments_max);
-      const done = reached.get(message.key) ?? new Set();
+      const reached: string[] = [];
       const results: DeliveryResult[] = [];
-      for (const number of numbers) {
-        if (done.has(number)) continue;
-        const explain = {
-          channel,
-          explain: (answer: HttpAnswer) => hideSecrets(reason(answer), [...hidden, number]),
-        };
-        const result = await deliver(call(number, text, message), explain, signal);
-        if (result.result === "sent") done.add(number);
+      for (const number of partly.left(message.key, numbers)) {
+        const explain = (answer: HttpAnswer) => hideSecrets(reason(answer), [...hidden, number]);
+        const result = await deliver(call(number, text, message), { channel, explain }, signal);
+        if (result.result === "sent") reached.push(number);
         results.push(result);
       }
       const worst = worstOf(results);
-      reached.delete(message.key);
-      if (worst.result === "retry" && done.size > 0) remember(reached, message.key, done);
+      if (worst.result === "retry") partly.keep(message.key, reached);
+      else partly.forget(message.key);
       return worst;
     },
   };
@@ -120,11 +115,6 @@ function openSms(config: SmsConfig): Channel {
 function worstOf(results: readonly DeliveryResult[]): DeliveryResult {
   return results.find(({ result }) => result === "retry") ??
     results.find(({ result }) => result === "refused") ?? { result: "sent" };
-}
-
-function remember(reached: Map<string, Set<string>>, key: string, done: Set<string>): void {
-  if (reached.size >= PARTLY_SENT_MAX) reached.delete(reached.keys().next().value as string);
-  reached.set(key, done);
 }
 
 function textOf(message: AlertMessage): string {
