@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { runMock } from "../src/cli/mock.ts";
 import type { Io } from "../src/cli/io.ts";
 import { aborted, stopSignal } from "../src/cli/signals.ts";
+import { startKubernetesApi } from "./kubernetes_api.ts";
 import type { Sink } from "./sink_faults.ts";
 import { startDiscordSink } from "./sink_discord.ts";
 import { startGotifySink } from "./sink_gotify.ts";
@@ -39,6 +40,7 @@ const SINKS: Readonly<Record<string, (port: number) => Promise<Sink>>> = {
 
 const USAGE =
   `usage: serve.ts targets [--port N] [--control N] [--count N] [--own N] [--own-port N] [--seed N]
+       serve.ts kubernetes [--port N]
        serve.ts ${Object.keys(SINKS).join("|")} [--port N]
 Port 0 lets the kernel choose.`;
 
@@ -81,6 +83,7 @@ async function serve(argv: readonly string[], signal: AbortSignal): Promise<numb
     };
     return await runMock({ ...options, ...optional }, io, signal);
   }
+  if (what === "kubernetes") return await serveKubernetes(number("port", 0), signal);
   const start = SINKS[what];
   if (start === undefined) throw new UsageError(`no mock server "${what}"`);
   const sink = await start(number("port", 0));
@@ -88,6 +91,19 @@ async function serve(argv: readonly string[], signal: AbortSignal): Promise<numb
   await aborted(signal);
   await sink[Symbol.asyncDispose]();
   io.out(`received ${sink.requests.length} requests`);
+  return 0;
+}
+
+/** With a workload, a pod and a node to act on. */
+async function serveKubernetes(port: number, signal: AbortSignal): Promise<number> {
+  const api = await startKubernetesApi({ port, tokens: [] });
+  api.state.add("deployments", "web", { spec: { replicas: 3 } });
+  api.state.add("pods", "web-0", { spec: { controlled: true } });
+  api.state.add("nodes", "node-1");
+  io.out(`kubernetes API: ${api.url}`);
+  await aborted(signal);
+  await api[Symbol.asyncDispose]();
+  io.out(`received ${api.requests.length} requests`);
   return 0;
 }
 

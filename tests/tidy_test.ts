@@ -30,7 +30,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** Library → the only place that imports it. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   "zod": /^src\/base\/schema\.ts$/,
-  "js-yaml": /^src\/manifest\/yaml\.ts$/,
+  "js-yaml": /^src\/(manifest\/yaml|net\/kubeconfig)\.ts$/,
   "commander": /^src\/cli\/command\.ts$/,
   "@commander-js/extra-typings": /^src\/cli\/command\.ts$/,
   "nodemailer": /^src\/notifiers\/email\.ts$/,

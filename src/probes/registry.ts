@@ -10,6 +10,7 @@ import { MYSQL } from "./mysql.ts";
 import { POSTGRES } from "./postgres.ts";
 import { RABBITMQ } from "./rabbitmq.ts";
 import { REDIS } from "./redis.ts";
+import { KUBERNETES } from "./kubernetes.ts";
 import { SCRIPT } from "./script.ts";
 import { SMTP } from "./smtp.ts";
 import { SSH } from "./ssh.ts";
@@ -33,4 +34,5 @@ export const PROBES: readonly Probe[] = [
   IMAP,
   SSH,
   SYSTEMD as Probe,
+  KUBERNETES as Probe,
 ];

@@ -1,6 +1,7 @@
 /** Every way to repair. A new one is a file beside this and a line here. */
 import type { Remedy } from "../model/plugin.ts";
 import { DOCKER } from "./docker.ts";
+import { KUBERNETES } from "./kubernetes.ts";
 import { SCRIPT } from "./script.ts";
 import { SSH } from "./ssh.ts";
 import { SYSTEMD } from "./systemd.ts";
@@ -13,4 +14,5 @@ export const REMEDIES: readonly Remedy[] = [
   WEBHOOK as Remedy,
   SYSTEMD as Remedy,
   SSH as Remedy,
+  KUBERNETES as Remedy,
 ];

@@ -13,7 +13,8 @@ interface Silent extends AsyncDisposable {
 }
 
 async function serveSilence(): Promise<Silent> {
-  const tcp = await serveRaw(() => {});
+  // An HTTP client that gives up ends in good order; the half that stays open then is this server's, not a probe's.
+  const tcp = await serveRaw((socket) => socket.on("end", () => socket.destroy()));
   const unix = await serveUnix(() => {});
   return {
     port: tcp.port,
@@ -39,6 +40,7 @@ function hangingConfig(kind: string, { port, path }: Silent): unknown {
     docker: { container: "web", socket: path },
     dns: { name: "example.com", server: `127.0.0.1:${port}`, transport: "tcp" },
     systemd: { unit: "web", socket: path },
+    kubernetes: { kind: "pod", name: "web", server: `http://127.0.0.1:${port}` },
   };
   // These wait for a greeting, or say something and wait for the answer.
   if (STREAM_KINDS.has(kind)) return { host: "127.0.0.1", port };

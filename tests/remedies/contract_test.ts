@@ -10,6 +10,13 @@ const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   script: { path: "/bin/true" },
   ssh: { host: "127.0.0.1", port: 1, command: "true T0KEN" },
   systemd: { unit: "nobody", socket: "/nonexistent/bus" },
+  kubernetes: {
+    action: "restart",
+    kind: "deployment",
+    name: "web",
+    server: "https://127.0.0.1:1",
+    token: "T0KEN",
+  },
   webhook: { url: "http://127.0.0.1:1/T0KEN" },
 };
 
