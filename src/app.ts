@@ -148,7 +148,11 @@ export function createApp(options: AppOptions): App {
     );
   const runsOnPulse = (row: number): boolean => {
     const policy = world.policies[world.columns.policy[row] as number] as Policy;
-    return suitsRaw(registries.probes, { ...policy.probe, target: world.target(row) });
+    return suitsRaw(
+      registries.probes,
+      { ...policy.probe, target: world.target(row) },
+      { names: names !== undefined },
+    );
   };
   const shared = () => ({ world: world.handle(), metrics: metrics.handle(), channels: channelNames() });
 

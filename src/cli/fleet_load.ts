@@ -19,6 +19,8 @@ const CPU_MS: Readonly<Record<string, number>> = { script: 2 };
 const CPU_MS_OTHERWISE = 0.1;
 /** On the raw engine, nearly all of it in the kernel. */
 const CPU_MS_RAW = 0.05;
+/** As a run has it. */
+const RAW_ABILITIES = { names: true };
 
 export interface FleetLoad {
   add(spec: MonitorSpec): void;
@@ -93,7 +95,7 @@ export function createFleetLoad(registries: Registries): FleetLoad {
     get descriptorsPerCheck() {
       return descriptorsPerCheck;
     },
-    add: (spec) => addTimes(spec, 1, suitsRaw(registries.probes, spec.probe)),
+    add: (spec) => addTimes(spec, 1, suitsRaw(registries.probes, spec.probe, RAW_ABILITIES)),
     save: () => ({ monitors, kinds: [...kinds], descriptorsPerCheck, sums, allChecks }),
     restore(image) {
       monitors = image.monitors;
@@ -139,7 +141,7 @@ function shareOfRaw(
       const from = at + word(ROW.nameBytes);
       const target = DECODER.decode(rows.bytes.subarray(from, from + word(ROW.targetBytes)));
       share.sampled++;
-      if (suitsRaw(probes, { ...probe, target })) share.raw++;
+      if (suitsRaw(probes, { ...probe, target }, RAW_ABILITIES)) share.raw++;
     }
     at += word(ROW.nameBytes) + word(ROW.targetBytes) + word(ROW.remedyTargetBytes) +
       word(ROW.attributesBytes);

@@ -43,6 +43,7 @@ export function startRawWorker(
         wakeFd: boot.wakeFd as number,
         nowMs: () => performance.now(),
         ...sourceOf(context),
+        names: boot.names,
         ended: (ended) => lane.complete(ended),
       });
       scope.postMessage({ type: "ready" });
@@ -129,6 +130,7 @@ export class RawLane {
     result.value = ended.value;
     result.waitUs = Math.max(0, (startUs - (this.#sentUs[slot] as number)) | 0);
     result.serviceUs = Math.round((performance.now() - ended.beganMs) * 1000);
+    result.dnsUs = ended.dnsUs;
     result.connectUs = ended.connectUs;
     result.firstByteUs = ended.firstByteUs;
     result.cpuUs = Math.max(0, Math.round(cpuUs - this.#reportedCpuUs));

@@ -2,7 +2,7 @@
 import { dnsServerField } from "../base/dns_server_field.ts";
 import { durationField } from "../base/fields.ts";
 import { z } from "../base/schema.ts";
-import { IP_PREFERENCES } from "../model/names.ts";
+import { IP_PREFERENCES } from "../base/ip_preference.ts";
 
 export const NAMES_FIELD = z.strictObject({
   /** Which addresses a check takes first, or at all. */

@@ -1,8 +1,5 @@
-/** What a host name came to, as all threads see it, and which of its addresses a check takes first. */
-
-/** The `_only` ones leave the other kind out; the others try it last. */
-export const IP_PREFERENCES = ["ipv4", "ipv6", "ipv4_only", "ipv6_only"] as const;
-export type IpPreference = typeof IP_PREFERENCES[number];
+/** What a host name came to, as all threads see it. */
+import type { IpPreference } from "../base/ip_preference.ts";
 
 /** What a worker is given to look names up. */
 export interface NamesHandle {

@@ -2,6 +2,7 @@
  * The raw engine as its lane drives it: net/raw and probes/raw_engine.ts are the engine, lanes/raw_lane.ts is the driver.
  * It owns its thread: nothing here is a promise, and in the steady state nothing is allocated.
  */
+import type { NamesHandle } from "./names.ts";
 
 /** What a check's policy says to the engine; a world's policy is one. */
 export interface RawPolicy {
@@ -21,6 +22,8 @@ export interface RawEngineOptions {
   /** Writes a row's target (ASCII); bytes written. Asked at each start and again when there is something to send. */
   readonly target: (row: number, into: Uint8Array) => number;
   readonly ended: (end: RawEnd) => void;
+  /** Host names; absent: only address literals come here. */
+  readonly names?: NamesHandle | undefined;
 }
 
 export interface RawEngine {
@@ -46,6 +49,7 @@ export interface RawEnd {
   /** When the first attempt began, ms of `nowMs`. */
   readonly beganMs: number;
   /** Of the last attempt, from its start; 0 = not reached. */
+  readonly dnsUs: number;
   readonly connectUs: number;
   readonly firstByteUs: number;
 }

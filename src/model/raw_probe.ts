@@ -3,6 +3,7 @@
  * allocated. One plan per policy and thread; one exchange per slot, reused by one check after another.
  * The outcome of a check must not depend on which of the two engines ran it: tests/probes/raw_contract_test.ts.
  */
+import type { IpPreference } from "../base/ip_preference.ts";
 import type { Outcome, Reason } from "./outcome.ts";
 
 /** Longer targets and requests belong to the hosted engine: suits() must refuse them. */
@@ -11,8 +12,13 @@ export const REQUEST_BYTES_MOST = 64 * 1024;
 
 export interface RawProbe<Shared = unknown> {
   /** Whether this monitor can run raw. Pure; asked once per monitor, and only such targets come to the plan. */
-  suits(target: string, config: Shared): boolean;
+  suits(target: string, config: Shared, can: RawAbilities): boolean;
   plan(config: Shared): StreamPlan | EchoPlan;
+}
+
+export interface RawAbilities {
+  /** Host names can be looked up, not address literals alone. */
+  readonly names: boolean;
 }
 
 /** One TCP exchange as a kind of check sees it. The methods that return a boolean: true = ended, verdict given. */
@@ -22,7 +28,9 @@ export interface StreamPlan {
   readonly source: string;
   /** Connections are kept for the next check of the same peer, when the exchange says that they can be. */
   readonly keepAlive: boolean;
-  /** Where in the target (ASCII) its address literal and port are. */
+  /** Which of a name's addresses come first; absent = as the settings say. */
+  readonly prefer?: IpPreference | undefined;
+  /** Where in the target (ASCII) its address literal or name and its port are. */
   readonly locate: (target: Uint8Array, bytes: number, into: Place) => void;
   /** Writes what is sent once connected; bytes written, 0 = nothing is sent. */
   readonly request: (target: Uint8Array, bytes: number, into: Uint8Array) => number;
@@ -34,7 +42,7 @@ export interface StreamPlan {
   closed(exchange: Exchange): void;
 }
 
-/** Half-open range of the literal without brackets, and the port. */
+/** Half-open range of the literal without brackets, or of the name, and the port. */
 export interface Place {
   hostFrom: number;
   hostTo: number;

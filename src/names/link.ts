@@ -1,7 +1,8 @@
 /** The names thread as the app sees it: started with the process, started again when it is lost; the table stays. */
 import type { Logger } from "../base/log.ts";
 import { createNameTable } from "../shm/name_table.ts";
-import type { IpPreference, NamesHandle } from "../model/names.ts";
+import type { IpPreference } from "../base/ip_preference.ts";
+import type { NamesHandle } from "../model/names.ts";
 import type { FromNames, NamesBoot } from "./messages.ts";
 
 /** The part of a Web Worker that is used. */

@@ -5,7 +5,7 @@
  */
 import { connect as connectSocket, isIP, type Socket } from "node:net";
 import { connectCode } from "../host/connect_errno.ts";
-import type { IpPreference } from "../model/names.ts";
+import type { IpPreference } from "../base/ip_preference.ts";
 import { codeOf, type Failure, failureOfCode } from "./failure.ts";
 import { lookUpName } from "./names.ts";
 

@@ -5,9 +5,9 @@
 import { Buffer } from "node:buffer";
 import { lookup } from "node:dns";
 import { domainToASCII } from "node:url";
+import type { IpPreference } from "../base/ip_preference.ts";
 import {
   FAULT_TABLE_FULL,
-  type IpPreference,
   NAME_FAILED,
   NAME_FAULTS,
   NAME_FOUND,
@@ -21,7 +21,7 @@ import { ipv4Text, ipv6Text } from "./dns/record.ts";
 import { codeOf, type Failure, failureOfCode } from "./failure.ts";
 
 /** More addresses than this are not tried within one check. */
-export const TRIES_MOST = 4;
+const TRIES_MOST = 4;
 
 interface Names {
   readonly table: NameTable;
@@ -46,7 +46,12 @@ export async function lookUpName(
     : await askTable(host, { table: names.table, prefer: prefer ?? names.prefer }, signal);
   if ("reason" in found) return found;
   if (found.length > 0) return found.slice(0, TRIES_MOST);
-  return failureOfName(NAME_MISSING, `no ${prefer === "ipv6_only" ? "IPv6" : "IPv4"} address`);
+  return failureOfName(NAME_MISSING, noSuchAddress(prefer ?? names?.prefer ?? "ipv4"));
+}
+
+/** For people: the name exists, without an address of the kind that is asked for. */
+export function noSuchAddress(prefer: IpPreference): string {
+  return `no ${prefer === "ipv6_only" ? "IPv6" : "IPv4"} address`;
 }
 
 /** What a status other than "found" and "waiting" says of a check. */
@@ -56,18 +61,7 @@ export function failureOfName(status: number, text: string): Failure {
   return { outcome: "local", reason: "local_resolver", value: 0, text: doubt };
 }
 
-/** In which order the addresses are tried: [ipv6, nth] of each. */
-export function addressOrder(
-  counts: { readonly ipv4: number; readonly ipv6: number },
-  prefer: IpPreference,
-): { readonly ipv6: boolean; readonly nth: number }[] {
-  const of = (ipv6: boolean) =>
-    Array.from({ length: ipv6 ? counts.ipv6 : counts.ipv4 }, (_, nth) => ({ ipv6, nth }));
-  const ipv6First = prefer.startsWith("ipv6");
-  return prefer.endsWith("_only") ? of(ipv6First) : [...of(ipv6First), ...of(!ipv6First)];
-}
-
-const NO_ANSWER = "no answer in time";
+export const NO_ANSWER = "no answer in time";
 /** A wait cannot be taken back: it ends by itself soon after the signal. */
 const WAIT_MS = 1000;
 
@@ -93,10 +87,10 @@ async function askTable(
   }
   if (status !== NAME_FOUND) return failureOfName(status, NAME_FAULTS[table.detail(entry)] ?? "");
   const bytes = new Uint8Array(16);
-  return addressOrder(table.counts(entry), prefer).flatMap((place) => {
-    const length = table.copyAddress(entry, place, bytes);
-    return length === 0 ? [] : [length === 4 ? ipv4Text(bytes) : ipv6Text(bytes)];
-  });
+  return Array.from({ length: table.tries(entry, prefer) }, (_, nth) => {
+    const length = table.copyAddress(entry, { nth, prefer }, bytes);
+    return length === 0 ? "" : length === 4 ? ipv4Text(bytes) : ipv6Text(bytes);
+  }).filter((address) => address !== "");
 }
 
 /** A lookup cannot be cancelled in either runtime: it goes on behind us, holding no descriptor of ours, and is ignored. */
@@ -117,8 +111,8 @@ function askSystem(
       if (prefer === undefined) return settle(found.map(({ address }) => address));
       const of = (family: number) =>
         found.filter((entry) => entry.family === family).map(({ address }) => address);
-      const order = addressOrder({ ipv4: of(4).length, ipv6: of(6).length }, prefer);
-      settle(order.map(({ ipv6, nth }) => of(ipv6 ? 6 : 4)[nth] as string));
+      const [first, second] = prefer.startsWith("ipv6") ? [of(6), of(4)] : [of(4), of(6)];
+      settle(prefer.endsWith("_only") ? first : [...first, ...second]);
     });
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The http probe on the raw engine: plain http to an address literal. Requests are written from a template, the usual
+ * The http probe on the raw engine: plain http. Requests are written from a template, the usual
  * answer is judged where it lies (net/raw/response_scan.ts); assertions on headers or body, and answers in unusual framing,
  * go through the same reader and the same checks as in http.ts. A redirect that is to be followed is handed over.
  */
@@ -14,6 +14,7 @@ import {
 } from "../model/raw_probe.ts";
 import { ResponseReader } from "../net/http1.ts";
 import { COMPLETE, ResponseScan, UNSURE, UNTIL_CLOSE } from "../net/raw/response_scan.ts";
+import { isPlainName } from "../net/raw/raw_names.ts";
 import { isPlainAddress } from "../net/raw/socket_address.ts";
 import { statusExpected } from "./expected_status.ts";
 import { type Assertions, checkAnswer, prepareAssertions } from "./http_assertions.ts";
@@ -24,12 +25,13 @@ import { encodeRequest } from "./http_request.ts";
 type SharedConfig = Omit<HttpConfig, "url">;
 
 export const HTTP_RAW: RawProbe<SharedConfig> = {
-  suits(target, config) {
+  suits(target, config, { names }) {
     if (target.length > TARGET_BYTES_MOST) return false;
     // As the URL parser writes it; an empty query is written but not sent.
-    const host = /^http:\/\/(?:\[([0-9a-f:]+)\]|([0-9.]+))(?::[1-9]\d*)?\/[!-~]*$/.exec(target);
+    const host = /^http:\/\/(?:\[([0-9a-f:]+)\]|([a-z0-9._-]+))(?::[1-9]\d*)?\/[!-~]*$/.exec(target);
     if (host === null || target.endsWith("?")) return false;
-    if (!isPlainAddress(host[1] ?? (host[2] as string))) return false;
+    const written = host[1] ?? (host[2] as string);
+    if (!isPlainAddress(written) && !(names && isPlainName(written))) return false;
     return requestBytesMost(config) <= REQUEST_BYTES_MOST;
   },
   plan: (config) => new HttpPlan(config),

@@ -4,6 +4,7 @@ import { type Libc, openLibc } from "../host/libc.ts";
 import { descriptorLimit } from "../host/limits.ts";
 import { LOCAL, reasonIndex } from "../model/outcome.ts";
 import type { Probe } from "../model/plugin.ts";
+import type { RawAbilities } from "../model/raw_probe.ts";
 import type { RawEnd, RawEngine, RawEngineOptions, RawPolicy } from "../model/raw_engine.ts";
 import { type EchoCheck, EchoEngine } from "../net/raw/echo_engine.ts";
 import { Epoll } from "../net/raw/epoll.ts";
@@ -94,8 +95,9 @@ function isStream(check: Check): check is StreamCheck {
 export function suitsRaw(
   probes: readonly Probe[],
   { kind, target, config }: { readonly kind: string; readonly target: string; readonly config: unknown },
+  can: RawAbilities,
 ): boolean {
-  return probes.find((probe) => probe.kind === kind)?.raw?.suits(target, config) ?? false;
+  return probes.find((probe) => probe.kind === kind)?.raw?.suits(target, config, can) ?? false;
 }
 
 /** Broken routing, told as our own fault rather than thrown across threads. */
@@ -108,6 +110,7 @@ function unknownKind(slot: number): RawEnd {
     text: "kind without a raw engine",
     attempts: 1,
     beganMs: performance.now(),
+    dnsUs: 0,
     connectUs: 0,
     firstByteUs: 0,
   };

@@ -1,4 +1,4 @@
-/** The tcp probe on the raw engine: to an address literal; without `send` and `expect` nothing is written or read. */
+/** The tcp probe on the raw engine; without `send` and `expect` nothing is written or read. */
 import { Buffer } from "node:buffer";
 import {
   type Exchange,
@@ -7,14 +7,16 @@ import {
   REQUEST_BYTES_MOST,
   type StreamPlan,
 } from "../model/raw_probe.ts";
+import { isPlainName } from "../net/raw/raw_names.ts";
 import { isPlainAddress } from "../net/raw/socket_address.ts";
 import { Answer, mismatch } from "./tcp_answer.ts";
 import type { SharedTcpConfig } from "./tcp_config.ts";
 
 export const TCP_RAW: RawProbe<SharedTcpConfig> = {
-  suits(target, config) {
-    const host = /^(?:\[([0-9A-Fa-f:]+)\]|([0-9.]+)):\d+$/.exec(target);
-    return host !== null && isPlainAddress(host[1] ?? (host[2] as string)) &&
+  suits(target, config, { names }) {
+    const host = /^(?:\[([0-9A-Fa-f:]+)\]|([A-Za-z0-9._-]+)):\d+$/.exec(target);
+    return host !== null &&
+      (isPlainAddress(host[1] ?? (host[2] as string)) || (names && isPlainName(host[2] ?? ""))) &&
       Buffer.byteLength(config.send) <= REQUEST_BYTES_MOST;
   },
   plan: (config) => new TcpPlan(config),

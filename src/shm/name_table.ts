@@ -12,13 +12,16 @@
  * `version` is odd while the keeper writes (a seqlock): readers copy and look at it again.
  */
 import { assert } from "../base/assert.ts";
+import type { IpPreference } from "../base/ip_preference.ts";
 import { Doorbell } from "./doorbell.ts";
 import { createLayout } from "./layout.ts";
 
 /** A name more than this many is told as such (model/names.ts, FAULT_TABLE_FULL). */
 export const NAMES_MOST = 1 << 18;
-/** Kept of each family; further ones are not tried. */
+/** Kept of each family. */
 export const ADDRESSES_MOST = 4;
+/** Addresses that one check tries. */
+const TRIES_MOST = 4;
 const INDEX_SLOTS = NAMES_MOST * 2;
 const NAME_POOL_BYTES = NAMES_MOST * 32;
 const ENTRY_WORDS = 32;
@@ -101,17 +104,38 @@ export class NameTable {
     return Atomics.load(this.#columns.entries, entry * ENTRY_WORDS + DETAIL);
   }
 
-  counts(entry: number): { readonly ipv4: number; readonly ipv6: number } {
-    const { entries } = this.#columns;
-    const at = entry * ENTRY_WORDS;
-    return { ipv4: Atomics.load(entries, at + IPV4_COUNT), ipv6: Atomics.load(entries, at + IPV6_COUNT) };
+  /** How many addresses there are to try, at most TRIES_MOST. */
+  tries(entry: number, prefer: IpPreference): number {
+    const ipv4 = prefer === "ipv6_only" ? 0 : this.#count(entry, false);
+    const ipv6 = prefer === "ipv4_only" ? 0 : this.#count(entry, true);
+    return Math.min(TRIES_MOST, ipv4 + ipv6);
   }
 
-  /** Copies the n-th address of a family in the network's order; bytes copied, 0 when there are not so many. */
-  copyAddress(entry: number, { ipv6, nth }: { ipv6: boolean; nth: number }, into: Uint8Array): number {
+  /**
+   * Copies the n-th address to try into the first bytes of `into`, in the network's order: 4 or 16 bytes, or 0 when there are
+   * fewer by now.
+   */
+  copyAddress(
+    entry: number,
+    { nth, prefer }: { nth: number; prefer: IpPreference },
+    into: Uint8Array,
+  ): number {
+    const ipv6First = prefer === "ipv6" || prefer === "ipv6_only";
+    const first = this.#count(entry, ipv6First);
+    if (nth < first) return this.#copy(entry, ipv6First, nth, into);
+    if (prefer === "ipv4_only" || prefer === "ipv6_only") return 0;
+    return this.#copy(entry, !ipv6First, nth - first, into);
+  }
+
+  #count(entry: number, ipv6: boolean): number {
+    return Atomics.load(this.#columns.entries, entry * ENTRY_WORDS + (ipv6 ? IPV6_COUNT : IPV4_COUNT));
+  }
+
+  #copy(entry: number, ipv6: boolean, nth: number, into: Uint8Array): number {
     const { entries } = this.#columns;
     const at = entry * ENTRY_WORDS;
     const bytes = ipv6 ? IPV6_BYTES : IPV4_BYTES;
+    if (nth >= ADDRESSES_MOST) return 0;
     const from = at + (ipv6 ? IPV6_AT + nth * 4 : IPV4_AT + nth);
     while (true) {
       const version = Atomics.load(entries, at + VERSION);

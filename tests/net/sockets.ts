@@ -13,7 +13,7 @@ export interface TestServer extends AsyncDisposable {
 /** A raw TCP server; every connection still open is destroyed at the end. */
 export function serveRaw(
   handle: (socket: Socket) => void,
-  options: { host?: string } = {},
+  options: { host?: string; port?: number } = {},
 ): Promise<TestServer> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
@@ -21,7 +21,7 @@ export function serveRaw(
     // A socket that nobody reads does not notice that its other end was reset.
     socket.resume();
   });
-  return listen(server, options.host ?? "127.0.0.1");
+  return listen(server, options.host ?? "127.0.0.1", options.port);
 }
 
 /** The same on a unix socket in a temporary folder of its own; it closes when its peer does, since no reset tells it. */
@@ -52,7 +52,7 @@ export async function serveUnix(
   };
 }
 
-export function listen(server: Server, host: string): Promise<TestServer> {
+export function listen(server: Server, host: string, port = 0): Promise<TestServer> {
   const open = new Set<Socket>();
   let accepted = 0;
   server.on("connection", (socket: Socket) => {
@@ -62,7 +62,7 @@ export function listen(server: Server, host: string): Promise<TestServer> {
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, host, () => {
+    server.listen(port, host, () => {
       const address = server.address();
       if (typeof address !== "object" || address === null) return reject(new Error("no port"));
       resolve({

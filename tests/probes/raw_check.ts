@@ -1,5 +1,6 @@
 /** Runs a probe in a test on the raw engine, between turns of the test's own event loop, where the servers live. */
 import { Buffer } from "node:buffer";
+import type { NamesHandle } from "../../src/model/names.ts";
 import { EFD_NONBLOCK_CLOEXEC, openLibc } from "../../src/host/libc.ts";
 import { HANDED_OVER, OUTCOMES, reasonAt } from "../../src/model/outcome.ts";
 import type { Probe, ProbeResult } from "../../src/model/plugin.ts";
@@ -25,7 +26,7 @@ export interface RawChecker extends Disposable {
 const SLOTS = 256;
 
 /** Undefined where there is no FFI. */
-export async function createRawChecker(): Promise<RawChecker | undefined> {
+export async function createRawChecker(names?: NamesHandle): Promise<RawChecker | undefined> {
   const libc = await openLibc();
   if (libc === undefined) return undefined;
   const targets: Uint8Array[] = [];
@@ -34,6 +35,7 @@ export async function createRawChecker(): Promise<RawChecker | undefined> {
   const policies: RawPolicy[] = [];
   const wakeFd = libc.eventfd(0, EFD_NONBLOCK_CLOEXEC);
   const engine = await createProbeEngine(PROBES, {
+    names,
     slots: SLOTS,
     wakeFd,
     policyOf: (row) => policies[row] as RawPolicy,
@@ -60,7 +62,9 @@ export async function createRawChecker(): Promise<RawChecker | undefined> {
       const { target, shared } = probe.split(probe.schema.parse(config));
       const raw = probe.raw;
       const settings: unknown = JSON.parse(JSON.stringify(shared));
-      if (raw === undefined || !raw.suits(target, settings)) throw new Error(`${target} does not suit`);
+      if (raw === undefined || !raw.suits(target, settings, { names: names !== undefined })) {
+        throw new Error(`${target} does not suit`);
+      }
       const row = targets.push(Buffer.from(target)) - 1;
       policies[row] = { probe: { kind: probe.kind, config: settings }, timeoutMs, retries };
       const slot = free.pop() as number;
@@ -87,6 +91,7 @@ function resultOf(end: RawEnd): ProbeResult & { attempts: number; handedOver: bo
     attempts: end.attempts,
     handedOver,
     ...(end.text === undefined ? {} : { text: end.text }),
+    ...(end.dnsUs === 0 ? {} : { dnsUs: end.dnsUs }),
     ...(end.connectUs === 0 ? {} : { connectUs: end.connectUs }),
     ...(end.firstByteUs === 0 ? {} : { firstByteUs: end.firstByteUs }),
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { IpPreference } from "../../src/base/ip_preference.ts";
 import { NAME_FAILED, NAME_FOUND, NAME_WAITING } from "../../src/model/names.ts";
 import { createNameTable, NameKeeperEnd, NameTable } from "../../src/shm/name_table.ts";
 
@@ -56,17 +57,22 @@ test("addresses of both kinds come out as they went in, at most four of each", (
   const ipv4 = Array.from({ length: 6 }, (_, i) => new Uint8Array([192, 0, 2, 200 + i]));
   const ipv6 = [new Uint8Array(16).map((_, i) => 255 - i), new Uint8Array(16).fill(128)];
   keeper.publish(entry, { status: NAME_FOUND, detail: 0, ipv4, ipv6 });
-  assert.deepEqual(table.counts(entry), { ipv4: 4, ipv6: 2 });
   const into = new Uint8Array(16);
-  assert.equal(table.copyAddress(entry, { ipv6: false, nth: 3 }, into), 4);
-  assert.deepEqual(into.slice(0, 4), ipv4[3]);
-  assert.equal(table.copyAddress(entry, { ipv6: true, nth: 0 }, into), 16);
-  assert.deepEqual(into, ipv6[0]);
-  assert.equal(table.copyAddress(entry, { ipv6: true, nth: 2 }, into), 0);
+  const inOrder = (prefer: IpPreference) =>
+    Array.from({ length: table.tries(entry, prefer) }, (_, nth) => {
+      const length = table.copyAddress(entry, { nth, prefer }, into);
+      return into.slice(0, length);
+    });
+  const of4 = ipv4.slice(0, 4);
+  assert.deepEqual(inOrder("ipv4"), of4);
+  assert.deepEqual(inOrder("ipv4_only"), of4);
+  assert.deepEqual(inOrder("ipv6"), [...ipv6, ...of4.slice(0, 2)]);
+  assert.deepEqual(inOrder("ipv6_only"), ipv6);
+  assert.equal(table.copyAddress(entry, { nth: 2, prefer: "ipv6_only" }, into), 0);
   keeper.publish(entry, "keep");
-  assert.deepEqual(table.counts(entry), { ipv4: 4, ipv6: 2 });
+  assert.deepEqual(inOrder("ipv6_only"), ipv6);
   keeper.publish(entry, { status: NAME_FAILED, detail: 2, ipv4: [], ipv6: [] });
-  assert.equal(table.copyAddress(entry, { ipv6: false, nth: 0 }, into), 0);
+  assert.equal(table.copyAddress(entry, { nth: 0, prefer: "ipv4" }, into), 0);
   assert.equal(table.detail(entry), 2);
 });
 

@@ -78,6 +78,6 @@ async function open(): Promise<RunEcho | undefined> {
 }
 
 function fieldsOf(end: RawEnd): RawEnd {
-  const { slot, outcome, reason, value, text, attempts, beganMs, connectUs, firstByteUs } = end;
-  return { slot, outcome, reason, value, text, attempts, beganMs, connectUs, firstByteUs };
+  const { slot, outcome, reason, value, text, attempts, beganMs, dnsUs, connectUs, firstByteUs } = end;
+  return { slot, outcome, reason, value, text, attempts, beganMs, dnsUs, connectUs, firstByteUs };
 }

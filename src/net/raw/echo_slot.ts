@@ -36,6 +36,7 @@ export class EchoSlot implements RawEnd, EchoTally {
   error: IcmpError | undefined;
   dropsBefore = 0;
   droppedHere = false;
+  readonly dnsUs = 0;
   readonly connectUs = 0;
   firstByteUs = 0;
   outcome = 0;

@@ -15,13 +15,24 @@ import type { Libc, Memory } from "../../host/libc.ts";
 import * as c from "../../host/libc.ts";
 import { FAIL, LOCAL } from "../../model/outcome.ts";
 import type { RawEngineOptions } from "../../model/raw_engine.ts";
-import { type Place, REQUEST_BYTES_MOST, type StreamPlan, TARGET_BYTES_MOST } from "../../model/raw_probe.ts";
+import { REQUEST_BYTES_MOST, type StreamPlan, TARGET_BYTES_MOST } from "../../model/raw_probe.ts";
 import { Connections, emptyPeerKey } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Epoll } from "./epoll.ts";
+import { NO_ANSWER } from "../names.ts";
 import { failureOfErrno, localErrno } from "./errno.ts";
-import { SOCKET_ADDRESS_BYTES, SourceAddresses, writeSocketAddress } from "./socket_address.ts";
-import { CLOSED, CONNECTING, NO_CONNECTION, READING, SENDING, StreamSlot } from "./stream_slot.ts";
+import { SOCKET_ADDRESS_BYTES, SourceAddresses } from "./socket_address.ts";
+import { PeerAddress } from "./peer_address.ts";
+import {
+  CLOSED,
+  CONNECTING,
+  NO_CONNECTION,
+  NO_NAME,
+  READING,
+  RESOLVING,
+  SENDING,
+  StreamSlot,
+} from "./stream_slot.ts";
 
 /** A check as the engine gets it; the target is ASCII. */
 export interface StreamCheck {
@@ -30,7 +41,8 @@ export interface StreamCheck {
   readonly retries: number;
 }
 
-export interface StreamEngineOptions extends Pick<RawEngineOptions, "slots" | "nowMs" | "target" | "ended"> {
+export interface StreamEngineOptions
+  extends Pick<RawEngineOptions, "slots" | "nowMs" | "target" | "ended" | "names"> {
   readonly libc: Libc;
   readonly epoll: Epoll;
   /** Most open files of this process. */
@@ -38,6 +50,7 @@ export interface StreamEngineOptions extends Pick<RawEngineOptions, "slots" | "n
 }
 
 const RECEIVE_BYTES = 64 * 1024;
+const NAME_POLL_MS = 1;
 /** Kept connections of a worker, in all. */
 const IDLE_MOST = 16_384;
 const EVENTS = (c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET) >>> 0;
@@ -52,14 +65,14 @@ export class StreamEngine {
   readonly #key = emptyPeerKey();
   readonly #slots: (StreamSlot | undefined)[];
   readonly #target = new Uint8Array(TARGET_BYTES_MOST);
-  readonly #place: Place = { hostFrom: 0, hostTo: 0, port: 0 };
-  readonly #address: Memory;
+  readonly #peer: PeerAddress;
   readonly #request: Memory;
   readonly #received: Memory;
   readonly #option: Memory;
   readonly #error: Memory;
   readonly #errorBytes: Memory;
   readonly #onDeadline = (slot: number): void => this.#expire(slot);
+  readonly #onName = (slot: number): void => this.#nameChanged(slot);
   inFlight = 0;
 
   constructor(options: StreamEngineOptions) {
@@ -71,7 +84,7 @@ export class StreamEngine {
     this.#connections = new Connections({ ...boundsOf(slots), nowMs, close: (fd) => void libc.close(fd) });
     this.#sources = new SourceAddresses(libc);
     this.#slots = new Array<StreamSlot | undefined>(slots).fill(undefined);
-    this.#address = libc.allocate(SOCKET_ADDRESS_BYTES);
+    this.#peer = new PeerAddress(options);
     this.#request = libc.allocate(REQUEST_BYTES_MOST);
     this.#received = libc.allocate(RECEIVE_BYTES);
     this.#option = libc.allocate(8);
@@ -107,11 +120,15 @@ export class StreamEngine {
   expire(): void {
     const nowMs = this.#options.nowMs();
     this.#deadlines.expire(nowMs, this.#onDeadline);
+    this.#peer.names?.eachWaiting(this.#onName);
     this.#connections.expire(nowMs);
   }
 
   waitMs(mostMs: number): number {
-    return this.inFlight === 0 ? mostMs : this.#deadlines.waitMs(this.#options.nowMs(), mostMs);
+    if (this.inFlight === 0) return mostMs;
+    const waitMs = this.#deadlines.waitMs(this.#options.nowMs(), mostMs);
+    // The answer comes by shared memory, which epoll does not see.
+    return this.#peer.names?.isWaiting ? Math.min(waitMs, NAME_POLL_MS) : waitMs;
   }
 
   close(): void {
@@ -121,8 +138,34 @@ export class StreamEngine {
   #begin(slot: StreamSlot): void {
     slot.reset(this.#options.nowMs());
     this.#deadlines.set(slot.slot, slot.attemptMs + slot.timeoutMs);
+    if (this.#findName(slot)) this.#reach(slot);
+  }
+
+  /** True when there is an address; false when it is waited for, or the attempt has ended. */
+  #findName(slot: StreamSlot): boolean {
+    const failure = this.#peer.find(slot);
+    if (slot.phase === RESOLVING) return false;
+    if (failure === undefined) {
+      if (slot.name !== NO_NAME) slot.dnsUs = slot.elapsedUs();
+      return true;
+    }
+    slot.settle(failure.outcome, failure.reason, failure.value, failure.text);
+    this.#settled(slot);
+    return false;
+  }
+
+  /** The name of a waiting slot may have been answered. */
+  #nameChanged(slotNumber: number): void {
+    const slot = this.#slots[slotNumber] as StreamSlot;
+    if (slot.phase !== RESOLVING) return;
+    slot.phase = CLOSED;
+    if (this.#findName(slot)) this.#reach(slot);
+  }
+
+  /** Over a kept connection or a new one. */
+  #reach(slot: StreamSlot): void {
     const plan = slot.plan as StreamPlan;
-    const addressBytes = this.#writeAddress(slot);
+    const addressBytes = this.#peer.write(slot);
     if (!plan.keepAlive) return this.#connect(slot, addressBytes);
     this.#writeKey(plan);
     const number = this.#connections.take(this.#key, slot.slot);
@@ -135,7 +178,7 @@ export class StreamEngine {
 
   #connect(slot: StreamSlot, addressBytes: number): void {
     const libc = this.#libc;
-    const family = this.#address.bytes[0] as number;
+    const family = this.#peer.memory.bytes[0] as number;
     const type = c.SOCK_STREAM | c.SOCK_NONBLOCK | c.SOCK_CLOEXEC;
     let fd = libc.socket(family, type, 0);
     if (fd < 0 && libc.errno() === c.EMFILE && this.#connections.shed()) fd = libc.socket(family, type, 0);
@@ -143,6 +186,7 @@ export class StreamEngine {
     slot.fd = fd;
     slot.connection = this.#connections.open(fd, slot.slot);
     slot.phase = CONNECTING;
+    if (slot.tries > 1) this.#shareTime(slot);
     // struct linger { on = 1, seconds = 0 }: close() resets, so that no TIME_WAIT is left (socket(7)).
     const { words, pointer } = this.#option;
     words[0] = 1;
@@ -153,7 +197,7 @@ export class StreamEngine {
       const errno = this.#sources.bind(fd, source);
       if (errno !== 0) return this.#fail(slot, errno, `cannot send from ${source}`);
     }
-    if (libc.connect(fd, this.#address.pointer, addressBytes) < 0) {
+    if (libc.connect(fd, this.#peer.memory.pointer, addressBytes) < 0) {
       const errno = libc.errno();
       // Interrupted, it goes on by itself (connect(2)).
       if (errno !== c.EINPROGRESS && errno !== c.EINTR) return this.#fail(slot, errno);
@@ -162,16 +206,25 @@ export class StreamEngine {
     if (errno !== 0) this.#fail(slot, errno);
   }
 
-  #writeAddress(slot: StreamSlot): number {
-    const plan = slot.plan as StreamPlan;
-    const bytes = this.#options.target(slot.row, this.#target);
-    plan.locate(this.#target, bytes, this.#place);
-    return writeSocketAddress(this.#target, this.#place, this.#address.bytes);
+  /** An address that swallows packets must leave time for those behind it; the last has all that is left. */
+  #shareTime(slot: StreamSlot): void {
+    const leftMs = slot.timeoutMs - slot.elapsedMs();
+    this.#deadlines.set(slot.slot, this.#options.nowMs() + leftMs / (slot.tries - slot.nth));
   }
 
-  /** After #writeAddress(). */
+  /** Goes to the next address when this one cannot be connected to; what one has said of the target stands. */
+  #tryNext(slot: StreamSlot): boolean {
+    if (slot.phase !== CONNECTING || slot.nth + 1 >= slot.tries) return false;
+    if (slot.outcome === FAIL) slot.evidence = true;
+    this.#release(slot);
+    slot.nth++;
+    this.#connect(slot, this.#peer.write(slot));
+    return true;
+  }
+
+  /** After the peer's address was written. */
   #writeKey(plan: StreamPlan): void {
-    const { bytes } = this.#address;
+    const { bytes } = this.#peer.memory;
     for (let i = 0; i < SOCKET_ADDRESS_BYTES; i++) this.#key[i] = bytes[i] as number;
     const source = this.#sources.of(plan.source);
     for (let i = 0; i < SOCKET_ADDRESS_BYTES; i++) this.#key[SOCKET_ADDRESS_BYTES + i] = source[i] as number;
@@ -185,6 +238,7 @@ export class StreamEngine {
       if (errno !== 0 && errno !== c.ECONNRESET) return this.#fail(slot, errno);
       if ((events & c.EPOLLOUT) === 0) return;
       slot.connectUs = slot.elapsedUs();
+      if (slot.tries > 1) this.#deadlines.set(slot.slot, slot.attemptMs + slot.timeoutMs);
       if (!this.#say(slot)) return;
       if (errno !== 0) return this.#fail(slot, errno);
     } else if (slot.phase === SENDING && events & c.EPOLLOUT) {
@@ -271,19 +325,19 @@ export class StreamEngine {
     if (errno === c.ETIMEDOUT) return this.#timeOut(slot);
     let told = errno;
     if (errno === c.EHOSTUNREACH) {
-      const length = this.#writeAddress(slot);
-      told = localErrno(this.#libc, errno, { ...this.#address, length });
+      const length = this.#peer.write(slot);
+      told = localErrno(this.#libc, errno, { ...this.#peer.memory, length });
     }
     const { outcome, reason, value, text } = failureOfErrno(told);
-    slot.settle(outcome, reason, value, more ?? text);
-    this.#settled(slot);
+    if (!slot.evidence || outcome === "fail") slot.settle(outcome, reason, value, more ?? text);
+    if (!this.#tryNext(slot)) this.#settled(slot);
   }
 
   /** The same attempt once more, over a new connection and within the same deadline. */
   #renew(slot: StreamSlot): void {
     this.#release(slot);
     slot.rewind();
-    this.#connect(slot, this.#writeAddress(slot));
+    this.#connect(slot, this.#peer.write(slot));
   }
 
   #expire(slotNumber: number): void {
@@ -292,9 +346,12 @@ export class StreamEngine {
   }
 
   #timeOut(slot: StreamSlot): void {
-    const reason = slot.phase === CONNECTING ? "connect_timeout" : "response_timeout";
-    slot.settle("fail", reason, Math.round(slot.timeoutMs));
-    this.#settled(slot);
+    if (slot.phase === RESOLVING) slot.settle("local", "local_resolver", 0, NO_ANSWER);
+    else {
+      const reason = slot.phase === CONNECTING ? "connect_timeout" : "response_timeout";
+      slot.settle("fail", reason, Math.round(slot.timeoutMs));
+    }
+    if (!this.#tryNext(slot)) this.#settled(slot);
   }
 
   #release(slot: StreamSlot): void {
@@ -321,7 +378,7 @@ export class StreamEngine {
   #keep(slot: StreamSlot): void {
     // The kernel gives the lowest free number: one so high says that half of those allowed are open.
     if (slot.fd >= this.#options.descriptors / 2) return;
-    this.#writeAddress(slot);
+    this.#peer.write(slot);
     this.#writeKey(slot.plan as StreamPlan);
     this.#connections.giveBack(slot.connection, this.#key, this.#options.nowMs());
     slot.connection = NO_CONNECTION;

@@ -7,7 +7,10 @@ export const CLOSED = 0;
 export const CONNECTING = 1;
 export const SENDING = 2;
 export const READING = 3;
+export const RESOLVING = 4;
 export const NO_CONNECTION = -1;
+/** The target is an address literal. */
+export const NO_NAME = -1;
 
 export class StreamSlot implements Exchange, RawEnd {
   readonly slot: number;
@@ -22,8 +25,15 @@ export class StreamSlot implements Exchange, RawEnd {
   attempts = 0;
   beganMs = 0;
   attemptMs = 0;
+  dnsUs = 0;
   connectUs = 0;
   firstByteUs = 0;
+  /** Entry of the name table, and which of its addresses this attempt is at. */
+  name = NO_NAME;
+  nth = 0;
+  tries = 1;
+  /** An address tried before has said something of the target. */
+  evidence = false;
   unsent: Uint8Array | undefined;
   outcome = 0;
   reason = 0;
@@ -45,6 +55,11 @@ export class StreamSlot implements Exchange, RawEnd {
   reset(nowMs: number): void {
     this.attempts++;
     this.attemptMs = nowMs;
+    this.dnsUs = 0;
+    this.name = NO_NAME;
+    this.nth = 0;
+    this.tries = 1;
+    this.evidence = false;
     this.rewind();
   }
 
