@@ -1,5 +1,6 @@
 /** Every channel an alert can go to. A new one is a file beside this and a line here. */
 import type { Notifier } from "../model/plugin.ts";
+import { ALERTMANAGER } from "./alertmanager.ts";
 import { CONSOLE } from "./console.ts";
 import { DISCORD } from "./discord.ts";
 import { EMAIL } from "./email.ts";
@@ -32,4 +33,5 @@ export const NOTIFIERS: readonly Notifier[] = [
   NTFY,
   GOTIFY,
   SMS,
+  ALERTMANAGER,
 ];

@@ -9,11 +9,25 @@ import { urlOrigin } from "../base/url_field.ts";
 import type { Channel, Notifier } from "../model/plugin.ts";
 import { type CallConfig, callFields, compilePayload, templatedCall } from "../net/templated_call.ts";
 import { ALERT_FACT_NAMES, alertFacts } from "./alert_facts.ts";
+import { alertmanagerHookBody } from "./alertmanager_hook.ts";
 import { deliver, NOTHING_OPEN } from "./deliver.ts";
+
+const FORMATS = ["facts", "alertmanager"] as const;
 
 export interface WebhookConfig extends CallConfig {
   readonly secret?: string | undefined;
+  /** The body where there is no payload: all facts, or what Alertmanager would send. */
+  readonly format: typeof FORMATS[number];
 }
+
+const CONFIG = z.strictObject({
+  ...callFields(ALERT_FACT_NAMES),
+  secret: z.string().min(1).optional(),
+  format: z.enum(FORMATS).default("facts"),
+}).refine((config) => config.payload === undefined || config.format === "facts", {
+  message: "expected either a payload or format alertmanager",
+  path: ["format"],
+});
 
 const EXAMPLE = `name: shop
 pulse_check:
@@ -31,8 +45,8 @@ codes:
 export const WEBHOOK: Notifier<WebhookConfig> = {
   kind: "webhook",
   aliases: [],
-  summary: "an HTTP call with the facts as JSON, or with a payload of your own",
-  schema: z.strictObject({ ...callFields(ALERT_FACT_NAMES), secret: z.string().min(1).optional() }),
+  summary: "an HTTP call with the facts as JSON, in Alertmanager's format, or with a payload of your own",
+  schema: CONFIG,
   example: EXAMPLE,
   descriptors: 1,
   estimateMs: 100,
@@ -47,11 +61,11 @@ function openWebhook(config: WebhookConfig): Channel {
   return {
     ...NOTHING_OPEN,
     send(message, signal) {
-      const call = templatedCall(config, {
-        template,
-        values: alertFacts(message),
-        idempotencyKey: message.key,
-      });
+      const values = alertFacts(message);
+      const hook = config.format === "alertmanager" && template !== undefined
+        ? { contentType: "application/json", render: () => alertmanagerHookBody(message) }
+        : template;
+      const call = templatedCall(config, { template: hook, values, idempotencyKey: message.key });
       if (config.secret === undefined) return deliver(call, { channel }, signal);
       const signature = sign(config.secret, { body: call.body ?? "", wallMs: SYSTEM_CLOCK.wallMs() });
       const headers = [...call.headers ?? [], ["X-Cpra-Signature", signature] as const];

@@ -106,7 +106,7 @@ test("webhook turns every fault of the receiver into the right result, and none 
 
   const told = JSON.stringify([
     results,
-    WEBHOOK.describe({ url: address, method: "POST", headers: [], secret: "T0KEN" }),
+    WEBHOOK.describe(WEBHOOK.schema.parse({ url: address, secret: "T0KEN" })),
   ]);
   assert.doesNotMatch(told, /T0KEN|p4th|us3r|p4ss/);
 });
@@ -136,4 +136,5 @@ test("webhook refuses configurations that cannot work, in words that repeat no s
   assert.match(fault({ url: "http://x/", method: "BREW" }), /^method: /);
   assert.match(fault({ url: "http://x/", secret: "" }), /^secret: /);
   assert.match(fault({ url: "http://x/", secrets: "x" }), /secrets/);
+  assert.match(fault({ url: "http://x/", format: "alertmanager", payload: "x" }), /^format: expected either/);
 });

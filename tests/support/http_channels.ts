@@ -17,6 +17,7 @@ export const HTTP_CHANNELS: Readonly<Record<string, (url: string) => Readonly<Re
   pushover: (url) => ({ url, token: `aT0KEN${"a".repeat(24)}`, user: `uT0KEN${"u".repeat(24)}` }),
   ntfy: (url) => ({ url, topic: "T0KEN", token: "tk_T0KEN" }),
   gotify: (url) => ({ url, token: "T0KEN" }),
+  alertmanager: (url) => ({ url: `${url.replace("//", "//u:T0KEN@")}/T0KEN`, token: "T0KEN" }),
   sms: (url) => ({
     to: "+491701234567",
     twilio: { account_sid: `AC${SID}`, auth_token: "T0KEN", from: "cpra", url },
