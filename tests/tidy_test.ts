@@ -35,6 +35,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@commander-js/extra-typings": /^src\/cli\/command\.ts$/,
   "nodemailer": /^src\/notifiers\/email\.ts$/,
   "hono": /^src\/server\//,
+  "json-p3": /^src\/probes\/json_path\.ts$/,
 };
 
 function sources(folder: string): string[] {

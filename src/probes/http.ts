@@ -3,24 +3,23 @@
  * second, each 1–100 ms, answers below 2 KiB.
  * Redirects (301, 302, 303, 307, 308) are followed, up to 10 unless told otherwise, as Go's client and blackbox_exporter do,
  * except when the redirect's own status is an expected one: then it is the answer. Credentials and the user's headers
- * Authorization and Cookie do not go to another origin. No cookies, no cache, no proxies, no compression.
+ * Authorization and Cookie do not go to another origin. No cookies, no cache.
  */
-import type { SecureContext } from "node:tls";
 import { oneLine } from "../base/log.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
 import type { RawProbe } from "../model/raw_probe.ts";
-import { connect, type ConnectPhases, microsSince } from "../net/connect.ts";
-import { type Failure, failureOfCode } from "../net/failure.ts";
-import { ResponseReader } from "../net/http1.ts";
-import { talk, type TalkEnd } from "../net/talk.ts";
-import { createTlsContext, startTls } from "../net/tls.ts";
-import { statusExpected } from "./expected_status.ts";
-import { type Assertions, checkAnswer, prepareAssertions } from "./http_assertions.ts";
+import type { Failure } from "../net/failure.ts";
+import type { ResponseReader } from "../net/http1.ts";
 import { canonicalUrl } from "./canonical_url.ts";
+import { dayOf, daysLeft } from "./certificate_days.ts";
+import { statusExpected } from "./expected_status.ts";
+import { type Assertions, checkAnswer, checkContent, checkHead, mismatch } from "./http_assertions.ts";
+import { ACCEPTED_CODINGS, decodeBody } from "./http_body.ts";
 import { HTTP_SCHEMA, type HttpConfig } from "./http_config.ts";
+import { type Attempt, exchange, preparedFor, type SharedConfig } from "./http_exchange.ts";
 import { HTTP_RAW } from "./http_raw.ts";
 import { REDIRECTS } from "./http_redirects.ts";
-import { encodeRequest, type RequestParts } from "./http_request.ts";
+import type { RequestParts } from "./http_request.ts";
 
 export const HTTP: Probe<HttpConfig> = {
   kind: "http",
@@ -49,61 +48,47 @@ pulse_check:
   raw: HTTP_RAW as RawProbe,
 };
 
-type SharedConfig = Omit<HttpConfig, "url">;
-
-/** What all checks of one configuration share; made at its first check on this thread. */
-interface Prepared {
-  readonly assertions: Assertions;
-  /** Made when first needed: a context holds every authority's certificate. */
-  tlsContext: SecureContext | undefined;
-}
-
-const PREPARED = new WeakMap<SharedConfig, Prepared>();
-
 async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeResult> {
   const attempt: Attempt = {
     startedMs: performance.now(),
     timeoutMs: request.timeoutMs,
     prepared: preparedFor(request.config as SharedConfig),
     phases: {},
+    certificateEndMs: undefined,
     signal,
   };
-  const failure = await follow(attempt, new URL(request.target));
-  return failure === undefined
-    ? { outcome: "pass", reason: "none", value: 0, ...attempt.phases }
-    : { ...failure, ...attempt.phases };
-}
-
-interface Attempt {
-  readonly startedMs: number;
-  readonly timeoutMs: number;
-  readonly prepared: Prepared;
-  /** Of the first connection; firstByteUs of the last answer. */
-  readonly phases: ConnectPhases & { firstByteUs?: number };
-  readonly signal: AbortSignal;
+  const failure = await follow(attempt, new URL(request.target)) ?? checkCertificate(attempt);
+  const { certificateEndMs: endMs, phases } = attempt;
+  if (failure !== undefined) return { ...failure, ...phases };
+  return { outcome: "pass", reason: "none", value: endMs === undefined ? 0 : dayOf(endMs), ...phases };
 }
 
 /** Goes from answer to answer until one is final; undefined = healthy. */
 async function follow(attempt: Attempt, start: URL): Promise<Failure | undefined> {
   const { assertions } = attempt.prepared;
   const { config } = assertions;
-  let parts: RequestParts = { ...config, url: start };
+  let parts: RequestParts = config.compression
+    ? { ...config, url: start, accept: ACCEPTED_CODINGS }
+    : { ...config, url: start };
   const visited = new Set<string>();
   for (let redirects = 0;; redirects++) {
     visited.add(`${parts.method} ${parts.url.href}`);
     const answer = await exchange(attempt, parts);
-    if (!(answer instanceof ResponseReader)) return answer;
+    if ("outcome" in answer) return answer;
     const location = config.redirectsMax > 0 && !statusExpected(config.expectedStatus, answer.status)
       ? locationOf(answer)
       : undefined;
     if (location === undefined) {
-      return checkAnswer(answer, assertions) ?? checkLatency(attempt, config.maxLatencyMs);
+      return await checkWhole(answer, assertions) ?? checkLatency(attempt, config.maxLatencyMs);
     }
     if (redirects === config.redirectsMax) {
       return { outcome: "fail", reason: "redirect_limit", value: redirects };
     }
     const next = redirected(parts, answer.status, location);
     if (next === undefined) return invalidRedirect(location);
+    if (config.sameHost && next.url.hostname !== start.hostname) {
+      return invalidRedirect(`to another host: ${next.url.origin}`);
+    }
     if (visited.has(`${next.method} ${next.url.href}`)) {
       return invalidRedirect(`loop: ${next.url.origin}${next.url.pathname}`);
     }
@@ -111,75 +96,23 @@ async function follow(attempt: Attempt, start: URL): Promise<Failure | undefined
   }
 }
 
-/** One request on one connection: a complete answer, or why there is none. */
-async function exchange(attempt: Attempt, parts: RequestParts): Promise<ResponseReader | Failure> {
-  const { signal, phases } = attempt;
-  const isTls = parts.url.protocol === "https:";
-  const host = parts.url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const port = parts.url.port === "" ? (isTls ? 443 : 80) : Number(parts.url.port);
-  const opened = await connect(
-    {
-      host,
-      port,
-      startedMs: attempt.startedMs,
-      timeoutMs: attempt.timeoutMs,
-      source: attempt.prepared.assertions.config.source,
-    },
-    signal,
-  );
-  const isFirst = phases.connectUs === undefined;
-  if (isFirst) Object.assign(phases, opened.phases);
-  if (opened.kind === "failed") return opened.failure;
-
-  let sockets: Parameters<typeof talk>[0] = { socket: opened.socket };
-  if (isTls) {
-    const { config } = attempt.prepared.assertions;
-    const context = attempt.prepared.tlsContext ??= createTlsContext(
-      config.ca === "" ? undefined : config.ca,
-    );
-    const secured = await startTls(opened.socket, { host, context, insecure: config.insecure }, signal);
-    if (secured.kind === "failed") return secured.failure;
-    if (secured.kind === "aborted") return noAnswer(attempt, "no TLS handshake");
-    if (isFirst) phases.connectUs = microsSince(attempt.startedMs);
-    sockets = { socket: secured.socket, below: opened.socket };
-  }
-  const reader = new ResponseReader({
-    head: parts.method === "HEAD",
-    keepBody: attempt.prepared.assertions.needsBody,
-  });
-  let answered = false;
-  const take = (chunk: Uint8Array) => {
-    if (!answered) phases.firstByteUs = microsSince(attempt.startedMs);
-    answered = true;
-    return reader.feed(chunk) !== "more";
-  };
-  const end = await talk(sockets, { send: encodeRequest(parts), take }, signal);
-  return failureOfTalk(end, reader, attempt) ?? reader;
+/** As checkAnswer(), with the coding of the body undone when one was asked for. */
+async function checkWhole(answer: ResponseReader, assertions: Assertions): Promise<Failure | undefined> {
+  if (!assertions.config.compression || !assertions.needsBody) return checkAnswer(answer, assertions);
+  const failure = checkHead(answer, assertions);
+  if (failure !== undefined) return failure;
+  const coded = { bytes: answer.body(), truncated: answer.truncated };
+  const body = await decodeBody(coded, answer.header("content-encoding"));
+  return typeof body === "string" ? mismatch("body_mismatch", body) : checkContent(body, assertions);
 }
 
-function failureOfTalk(end: TalkEnd, reader: ResponseReader, attempt: Attempt): Failure | undefined {
-  if (reader.state === "malformed") {
-    return { outcome: "fail", reason: "protocol", value: 0, text: reader.fault };
-  }
-  switch (end.kind) {
-    case "enough":
-      return undefined;
-    case "ended":
-      return reader.end() === "complete" ? undefined : { outcome: "fail", reason: "closed_early", value: 0 };
-    case "aborted":
-      return noAnswer(attempt);
-    case "error":
-      return end.code === "ETIMEDOUT" ? noAnswer(attempt) : failureOfCode(end.code);
-  }
-}
-
-function noAnswer(attempt: Attempt, text?: string): Failure {
-  const failure: Failure = {
-    outcome: "fail",
-    reason: "response_timeout",
-    value: Math.round(attempt.timeoutMs),
-  };
-  return text === undefined ? failure : { ...failure, text };
+/** The one that ends first of all that were shown. */
+function checkCertificate({ certificateEndMs, prepared }: Attempt): Failure | undefined {
+  const { certificateDays } = prepared.assertions.config;
+  if (certificateDays === 0 || certificateEndMs === undefined) return undefined;
+  const days = daysLeft(certificateEndMs);
+  if (days >= certificateDays) return undefined;
+  return { outcome: "fail", reason: "tls_expires", value: days };
 }
 
 function checkLatency(attempt: Attempt, limitMs: number): Failure | undefined {
@@ -212,6 +145,8 @@ function redirected(parts: RequestParts, status: number, location: string): Requ
     url,
     headers: parts.headers.filter(([name]) => !dropped(name.toLowerCase())),
     authorization: sameOrigin ? parts.authorization : "",
+    isOwnOrigin: sameOrigin && parts.isOwnOrigin !== false,
+    ...(parts.accept === undefined ? {} : { accept: parts.accept }),
     body: toGet ? "" : parts.body,
   };
 }
@@ -227,13 +162,4 @@ const OWN_ORIGIN_HEADERS: ReadonlySet<string> = new Set([
 function invalidRedirect(location: string): Failure {
   const shown = oneLine(location.split(/[?#]/, 1)[0] as string);
   return { outcome: "fail", reason: "redirect_invalid", value: 0, text: shown.slice(0, 200) };
-}
-
-function preparedFor(config: SharedConfig): Prepared {
-  let prepared = PREPARED.get(config);
-  if (prepared === undefined) {
-    prepared = { assertions: prepareAssertions(config), tlsContext: undefined };
-    PREPARED.set(config, prepared);
-  }
-  return prepared;
 }

@@ -1,24 +1,24 @@
 /** What a monitor of kind `http` may say, and the plain form the rest of the probe works with. */
+import { IP_PREFERENCES, type IpPreference } from "../base/ip_preference.ts";
 import { durationField, headersField, HTTP_METHODS } from "../base/fields.ts";
 import { type Schema, z } from "../base/schema.ts";
+import { TLS_VERSIONS, type TlsVersion } from "../net/tls.ts";
 import { statusField, type StatusRange, SUCCESS } from "./expected_status.ts";
-import { parseJsonPath } from "./json_path.ts";
-import { compilePattern } from "./pattern.ts";
+import {
+  ASSERTION_FIELDS,
+  assertionsOf,
+  type HeaderAssertion,
+  type JsonAssertion,
+} from "./http_assertion_fields.ts";
+import { METHODS_WITH_BODY } from "./http_request.ts";
 import { sourceField } from "./source_field.ts";
 
-export interface HeaderAssertion {
-  /** Lower case. */
-  readonly name: string;
-  readonly exists: boolean;
-  readonly equals?: string;
-  readonly contains?: string;
-  readonly matches?: string;
-}
-
-export interface JsonAssertion {
-  readonly path: string;
-  readonly exists: boolean;
-  readonly equals?: string | number | boolean | null;
+/** An HTTP proxy: plain requests go to it in absolute form, others through a tunnel (RFC 9110 §9.3.6). */
+export interface ProxyConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Value of Proxy-Authorization; "" = none. */
+  readonly authorization: string;
 }
 
 /** Plain JSON, defaults filled in. */
@@ -33,9 +33,26 @@ export interface HttpConfig {
   readonly expectedStatus: readonly StatusRange[];
   /** 0 = a redirect is the answer. */
   readonly redirectsMax: number;
+  /** A redirect to another host is a failure. */
+  readonly sameHost: boolean;
   readonly insecure: boolean;
   /** PEM; "" = the authorities of the runtime. */
   readonly ca: string;
+  /** PEM of the client's certificate and its key; "" = none. Shown to the URL's own origin only. */
+  readonly clientCert: string;
+  readonly clientKey: string;
+  /** For SNI and verification instead of the URL's host; "" = that. */
+  readonly serverName: string;
+  readonly tlsMinVersion: TlsVersion;
+  /** Days that certificates must still be valid; 0 = one that is valid will do. */
+  readonly certificateDays: number;
+  /** Asks for a compressed body and undoes it. */
+  readonly compression: boolean;
+  readonly proxy: ProxyConfig | null;
+  /** Path of a unix socket to connect to instead of the URL's host; "" = none. */
+  readonly unixSocket: string;
+  /** Which of a name's addresses; "" = as the settings say. */
+  readonly ip: IpPreference | "";
   readonly bodyContains: readonly string[];
   readonly bodyNotContains: readonly string[];
   readonly bodyMatches: readonly string[];
@@ -60,19 +77,36 @@ const FRAMING_HEADERS: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** One or several texts. */
-const TEXTS = z.union([z.string().min(1), z.array(z.string().min(1))]).default([])
-  .transform((value): readonly string[] => typeof value === "string" ? [value] : value);
-
-const PATTERN = z.string().min(1).superRefine((source, context) => {
-  const compiled = compilePattern(source);
-  if (typeof compiled === "string") {
-    context.addIssue({ code: "custom", message: `expected a regular expression: ${compiled}` });
-  }
+const REDIRECT_COUNT = z.number().int().min(0).max(REDIRECTS_MAX);
+const REDIRECTS_FIELD = z.union([
+  z.boolean(),
+  REDIRECT_COUNT,
+  z.strictObject({ max: REDIRECT_COUNT.default(REDIRECTS_DEFAULT), same_host: z.boolean().default(false) }),
+]).default(true).transform((value) => {
+  if (typeof value === "object") return { max: value.max, sameHost: value.same_host };
+  return { max: typeof value === "number" ? value : value ? REDIRECTS_DEFAULT : 0, sameHost: false };
 });
 
-const PATTERNS = z.union([PATTERN, z.array(PATTERN)]).default([])
-  .transform((value): readonly string[] => typeof value === "string" ? [value] : value);
+const PEM = z.string().includes("-----BEGIN CERTIFICATE-----", { error: "expected certificates in PEM" });
+const CLIENT_CERTIFICATE = z.strictObject({
+  cert: PEM,
+  key: z.string().regex(/-----BEGIN [A-Z ]*PRIVATE KEY-----/, "expected a private key in PEM"),
+});
+
+/** The message never repeats it: it may hold a password. */
+const PROXY = z.string().transform((text, context): ProxyConfig => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" && url.hostname !== "" && url.port !== "0" && url.pathname === "/") {
+    const named = url.username !== "" || url.password !== "";
+    return {
+      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: url.port === "" ? 80 : Number(url.port),
+      authorization: named ? basic(decoded(url.username), decoded(url.password)) : "",
+    };
+  }
+  context.addIssue({ code: "custom", message: 'expected a proxy such as "http://proxy.example.com:3128"' });
+  return z.NEVER;
+});
 
 const AUTH = z.strictObject({
   basic: z.strictObject({ username: z.string().regex(/^[^:]*$/, "expected no colon"), password: z.string() })
@@ -84,23 +118,6 @@ const AUTH = z.strictObject({
   "expected either basic or bearer",
 );
 
-const HEADER_ASSERTION = z.strictObject({
-  name: z.string().min(1).transform((name) => name.toLowerCase()),
-  exists: z.boolean().default(true),
-  equals: z.string().optional(),
-  contains: z.string().optional(),
-  matches: PATTERN.optional(),
-});
-
-const JSON_ASSERTION = z.strictObject({
-  path: z.string().refine(
-    (path) => parseJsonPath(path) !== undefined,
-    'expected a path such as "status.db[0].ok"',
-  ),
-  exists: z.boolean().default(true),
-  equals: z.union([z.string(), z.number(), z.boolean(), z.null()]).optional(),
-});
-
 export const HTTP_SCHEMA: Schema<HttpConfig> = z.strictObject({
   url: z.string().refine(isUsableUrl, 'expected an absolute URL such as "https://host:8443/health"'),
   method: z.string().transform((method) => method.toUpperCase()).pipe(z.enum(HTTP_METHODS)).default("GET"),
@@ -110,46 +127,84 @@ export const HTTP_SCHEMA: Schema<HttpConfig> = z.strictObject({
   ).default([]),
   auth: AUTH.optional(),
   body: z.string().default(""),
+  form: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   expected_status: statusField().default(SUCCESS),
-  follow_redirects: z.union([z.boolean(), z.number().int().min(0).max(REDIRECTS_MAX)]).default(true),
+  follow_redirects: REDIRECTS_FIELD,
   insecure: z.boolean().default(false),
-  ca: z.string().includes("-----BEGIN CERTIFICATE-----", { error: "expected certificates in PEM" })
-    .optional(),
-  body_contains: TEXTS,
-  body_not_contains: TEXTS,
-  body_matches: PATTERNS,
-  header: z.array(HEADER_ASSERTION).default([]),
-  json: z.array(JSON_ASSERTION).default([]),
+  ca: PEM.optional(),
+  client_certificate: CLIENT_CERTIFICATE.optional(),
+  server_name: z.string().min(1).optional(),
+  tls_min_version: z.enum(TLS_VERSIONS).default("1.2"),
+  certificate_days: z.number().int().min(0).max(3650).default(0),
+  compression: z.boolean().default(false),
+  proxy: PROXY.optional(),
+  unix_socket: z.string().regex(/^\//, "expected an absolute path").max(107).optional(),
+  ip: z.enum(IP_PREFERENCES).optional(),
+  ...ASSERTION_FIELDS,
   max_latency: durationField().optional(),
   keep_alive: z.boolean().default(false),
   source: sourceField(),
+}).superRefine((input, context) => {
+  const refuse = (path: string, message: string) =>
+    context.addIssue({ code: "custom", path: [path], message });
+  if (input.form !== undefined && input.body !== "") refuse("form", "expected either form or body");
+  if (input.form !== undefined && !METHODS_WITH_BODY.has(input.method)) {
+    refuse("form", "expected method POST, PUT or PATCH with a form");
+  }
+  if (input.proxy !== undefined && input.unix_socket !== undefined) {
+    refuse("unix_socket", "expected either proxy or unix_socket");
+  }
 }).transform((input) => {
   const url = new URL(input.url);
   const authorization = authorizationOf(input.auth, url);
   url.username = "";
   url.password = "";
   url.hash = "";
-  const follow = input.follow_redirects;
+  const { max: redirectsMax, sameHost } = input.follow_redirects;
   return {
     url: url.href,
     method: input.method,
-    headers: input.headers,
+    headers: input.form === undefined ? input.headers : withType(input.headers),
     authorization,
-    body: input.body,
+    body: input.form === undefined ? input.body : encodeForm(input.form),
     expectedStatus: input.expected_status,
-    redirectsMax: typeof follow === "number" ? follow : follow ? REDIRECTS_DEFAULT : 0,
+    redirectsMax,
+    sameHost,
     insecure: input.insecure,
     ca: input.ca ?? "",
+    clientCert: input.client_certificate?.cert ?? "",
+    clientKey: input.client_certificate?.key ?? "",
+    serverName: input.server_name ?? "",
+    tlsMinVersion: input.tls_min_version,
+    certificateDays: input.certificate_days,
+    compression: input.compression,
+    proxy: input.proxy ?? null,
+    unixSocket: input.unix_socket ?? "",
+    ip: input.ip ?? "",
     bodyContains: input.body_contains,
     bodyNotContains: input.body_not_contains,
     bodyMatches: input.body_matches,
-    header: input.header.map(withoutUndefined),
-    json: input.json.map(withoutUndefined),
+    ...assertionsOf(input),
     maxLatencyMs: input.max_latency ?? 0,
     keepAlive: input.keep_alive,
     source: input.source,
   };
 });
+
+/** What the raw engine cannot do. */
+export function needsEventLoop(config: Omit<HttpConfig, "url">): boolean {
+  return config.compression || config.proxy !== null || config.unixSocket !== "";
+}
+
+/** application/x-www-form-urlencoded (WHATWG URL §5.2), in the order that was written. */
+function encodeForm(form: Readonly<Record<string, string | number | boolean>>): string {
+  return new URLSearchParams(Object.entries(form).map(([name, value]) => [name, String(value)])).toString();
+}
+
+function withType(headers: HttpConfig["headers"]): HttpConfig["headers"] {
+  if (headers.some(([name]) => name.toLowerCase() === "content-type")) return headers;
+  return [...headers, ["Content-Type", "application/x-www-form-urlencoded"]];
+}
 
 function isUsableUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -176,13 +231,4 @@ function decoded(part: string): string {
 
 function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-}
-
-type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
-
-/** An absent key and one that is undefined are different after a round trip through JSON. */
-function withoutUndefined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, content]) => content !== undefined)) as Defined<
-    T
-  >;
 }

@@ -4,6 +4,7 @@
  * go through the same reader and the same checks as in http.ts. A redirect that is to be followed is handed over.
  */
 import { Buffer } from "node:buffer";
+import type { IpPreference } from "../base/ip_preference.ts";
 import {
   type Exchange,
   type Place,
@@ -18,7 +19,7 @@ import { isPlainName } from "../net/raw/raw_names.ts";
 import { isPlainAddress } from "../net/raw/socket_address.ts";
 import { statusExpected } from "./expected_status.ts";
 import { type Assertions, checkAnswer, prepareAssertions } from "./http_assertions.ts";
-import type { HttpConfig } from "./http_config.ts";
+import { type HttpConfig, needsEventLoop } from "./http_config.ts";
 import { REDIRECTS } from "./http_redirects.ts";
 import { encodeRequest } from "./http_request.ts";
 
@@ -26,7 +27,7 @@ type SharedConfig = Omit<HttpConfig, "url">;
 
 export const HTTP_RAW: RawProbe<SharedConfig> = {
   suits(target, config, { names }) {
-    if (target.length > TARGET_BYTES_MOST) return false;
+    if (target.length > TARGET_BYTES_MOST || needsEventLoop(config)) return false;
     // As the URL parser writes it; an empty query is written but not sent.
     const host = /^http:\/\/(?:\[([0-9a-f:]+)\]|([a-z0-9._-]+))(?::[1-9]\d*)?\/[!-~]*$/.exec(target);
     if (host === null || target.endsWith("?")) return false;
@@ -55,6 +56,7 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 class HttpPlan implements StreamPlan {
   readonly transport = "stream";
   readonly source: string;
+  readonly prefer: IpPreference | undefined;
   readonly keepAlive: boolean;
   readonly #assertions: Assertions;
   readonly #template: Template;
@@ -64,6 +66,7 @@ class HttpPlan implements StreamPlan {
   readonly #scan = new ResponseScan();
 
   constructor(config: SharedConfig) {
+    this.prefer = config.ip === "" ? undefined : config.ip;
     this.source = config.source;
     // Others must not be sent again when the connection turns out dead (RFC 9112 §9.3.1).
     this.keepAlive = config.keepAlive && SAFE_METHODS.has(config.method);

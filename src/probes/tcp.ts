@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { PORT_FIELD } from "../base/fields.ts";
+import { IP_PREFERENCES } from "../base/ip_preference.ts";
 import { z } from "../base/schema.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
 import type { RawProbe } from "../model/raw_probe.ts";
@@ -30,6 +31,7 @@ export const TCP: Probe<TcpConfig> = {
     expect: z.string().default(""),
     encoding: z.enum(["utf8", "bytes"]).default("utf8"),
     source: sourceField(),
+    ip: z.enum(IP_PREFERENCES).or(z.literal("")).default(""),
   }),
   example: `name: mail
 pulse_check:
@@ -54,7 +56,13 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   const config = request.config as SharedTcpConfig;
   const startedMs = performance.now();
   const opened = await connect(
-    { ...parseTarget(request.target), startedMs, timeoutMs: request.timeoutMs, source: config.source },
+    {
+      ...parseTarget(request.target),
+      startedMs,
+      timeoutMs: request.timeoutMs,
+      source: config.source,
+      prefer: config.ip === "" ? undefined : config.ip,
+    },
     signal,
   );
   if (opened.kind === "failed") return { ...opened.failure, ...opened.phases };

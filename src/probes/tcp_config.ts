@@ -1,3 +1,5 @@
+import type { IpPreference } from "../base/ip_preference.ts";
+
 /** What a monitor of kind `tcp` says, after validation. */
 export interface TcpConfig {
   readonly host: string;
@@ -10,6 +12,8 @@ export interface TcpConfig {
   readonly encoding: "utf8" | "bytes";
   /** Address to connect from; "" = the kernel's choice. */
   readonly source: string;
+  /** Which of a name's addresses; "" = as the settings say. */
+  readonly ip: IpPreference | "";
 }
 
 /** What many monitors share. */

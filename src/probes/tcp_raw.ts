@@ -1,5 +1,6 @@
 /** The tcp probe on the raw engine; without `send` and `expect` nothing is written or read. */
 import { Buffer } from "node:buffer";
+import type { IpPreference } from "../base/ip_preference.ts";
 import {
   type Exchange,
   type Place,
@@ -29,12 +30,14 @@ const ZERO = 48;
 class TcpPlan implements StreamPlan {
   readonly transport = "stream";
   readonly source: string;
+  readonly prefer: IpPreference | undefined;
   readonly keepAlive = false;
   readonly #send: Buffer;
   readonly #expect: Buffer;
 
-  constructor({ send, expect, encoding, source }: SharedTcpConfig) {
+  constructor({ send, expect, encoding, source, ip }: SharedTcpConfig) {
     this.source = source;
+    this.prefer = ip === "" ? undefined : ip;
     const coding = encoding === "bytes" ? "latin1" : "utf8";
     this.#send = Buffer.from(send, coding);
     this.#expect = Buffer.from(expect, coding);
