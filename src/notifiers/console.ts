@@ -1,9 +1,8 @@
 /** Alerts as one readable line each on standard output, for a terminal, a container's log or the journal. */
-import { formatDuration } from "../base/duration.ts";
-import { oneLine } from "../base/log.ts";
 import { z } from "../base/schema.ts";
 import type { AlertMessage } from "../model/message.ts";
 import type { DeliveryResult, Notifier } from "../model/plugin.ts";
+import { alertLine } from "./alert_line.ts";
 import { descriptorTarget, type LineResult, LineWriter } from "./line_writer.ts";
 
 export type ConsoleConfig = Readonly<Record<string, never>>;
@@ -34,7 +33,7 @@ export const CONSOLE: Notifier<ConsoleConfig> = {
     const writer = new LineWriter(descriptorTarget(STANDARD_OUTPUT));
     return {
       async send(message, signal) {
-        return deliveryOf(await writer.append(alertLine(message), signal));
+        return deliveryOf(await writer.append(colored(message), signal));
       },
       reopen: () => Promise.resolve(),
       close: () => writer.release(),
@@ -42,18 +41,8 @@ export const CONSOLE: Notifier<ConsoleConfig> = {
   },
 };
 
-/** Everything that came from outside is escaped: a target cannot forge a line or move the cursor. */
-function alertLine(message: AlertMessage): string {
-  const facts = [`target ${message.kind} ${message.target}`];
-  if (message.error !== "") facts.push(`error ${message.error}`);
-  if (message.since !== "") {
-    const wholeSeconds = Math.round(message.failingForMs / 1000) * 1000;
-    facts.push(`since ${message.since} (${formatDuration(wholeSeconds)})`);
-  }
-  for (const tried of message.tried) facts.push(`tried ${tried}`);
-  if (message.incident !== "") facts.push(`incident ${message.incident}`);
-  const color = message.color.toUpperCase().padEnd(6);
-  return oneLine(`${message.at} ${color} ${message.title}: ${message.summary} [${facts.join("; ")}]`);
+function colored(message: AlertMessage): string {
+  return `${message.at} ${message.color.toUpperCase().padEnd(6)} ${alertLine(message)}`;
 }
 
 function deliveryOf(result: LineResult): DeliveryResult {

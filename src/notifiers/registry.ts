@@ -13,6 +13,7 @@ import { PAGERDUTY } from "./pagerduty.ts";
 import { PUSHOVER } from "./pushover.ts";
 import { SLACK } from "./slack.ts";
 import { SMS } from "./sms.ts";
+import { SYSLOG } from "./syslog.ts";
 import { TEAMS } from "./teams.ts";
 import { TELEGRAM } from "./telegram.ts";
 import { WEBHOOK } from "./webhook.ts";
@@ -34,4 +35,5 @@ export const NOTIFIERS: readonly Notifier[] = [
   GOTIFY,
   SMS,
   ALERTMANAGER,
+  SYSLOG,
 ];
