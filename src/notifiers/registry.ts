@@ -4,6 +4,7 @@ import { ALERTMANAGER } from "./alertmanager.ts";
 import { CONSOLE } from "./console.ts";
 import { DISCORD } from "./discord.ts";
 import { EMAIL } from "./email.ts";
+import { EXEC } from "./exec.ts";
 import { GOTIFY } from "./gotify.ts";
 import { LOG } from "./log.ts";
 import { MATTERMOST } from "./mattermost.ts";
@@ -36,4 +37,5 @@ export const NOTIFIERS: readonly Notifier[] = [
   SMS,
   ALERTMANAGER,
   SYSLOG,
+  EXEC,
 ];

@@ -10,6 +10,7 @@ import { HTTP_CHANNELS } from "../support/http_channels.ts";
 const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   log: { file: "/nonexistent/alerts.log" },
   console: {},
+  exec: { path: "/nonexistent/program", args: ["T0KEN"], env: { "KEY": "T0KEN" } },
   syslog: { address: "tcp://127.0.0.1:1" },
   email: { smtp: "127.0.0.1:1", user: "u", password: "T0KEN", from: "a@example.com", to: "b@example.com" },
   ...Object.fromEntries(

@@ -41,7 +41,7 @@ test("a real rsyslogd understands every part of what comes over UDP and TCP", {
     );
     assert.ok(record["structured-data"].includes('monitor="shop"'), record["structured-data"]);
     assert.ok(
-      record["structured-data"].includes(String.raw`error="größe \"q\" \] \\ end"`),
+      record["structured-data"].includes('error="größe \\"q\\" \\] \\\\ end"'),
       record["structured-data"],
     );
   }
