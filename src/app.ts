@@ -77,6 +77,8 @@ export interface App {
   readonly world: World;
   readonly metrics: MetricsView;
   readonly engine: Engine;
+  /** What alerts go to, by index, described without secrets. */
+  channels(): { readonly kind: string; readonly description: string }[];
   /** Adds a monitor before start(). Throws WorldFullError. */
   add(spec: MonitorSpec): void;
   /** The world was filled from a compiled manifest: call it once, before start(). */
@@ -162,6 +164,8 @@ export function createApp(options: AppOptions): App {
     get engine() {
       return engine as Engine;
     },
+    channels: () =>
+      channelNames().map((description, index) => ({ kind: world.channels[index]?.kind ?? "", description })),
     adopted: () => facts.addRows(world, 0),
     add: (spec) => facts.add(world.add(spec), spec),
     addRows(rows, count) {

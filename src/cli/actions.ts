@@ -5,10 +5,11 @@ import {
   type ActionHandlers,
   unknownParameters,
 } from "../model/action.ts";
+import { alertActions, type AlertTargets } from "./alert_actions.ts";
 import { runFreeze, runUnfreeze } from "./freeze.ts";
 import type { Io } from "./io.ts";
 
-export interface ActionTargets {
+export interface ActionTargets extends AlertTargets {
   /** The file of the kill switch. */
   readonly freezeFile: string;
   /** Acts at once; the file is what lasts. */
@@ -17,8 +18,9 @@ export interface ActionTargets {
   readonly reload: () => ActionHandler | undefined;
 }
 
-export function runActions({ freezeFile, freeze, reload }: ActionTargets): ActionHandlers {
+export function runActions({ freezeFile, freeze, reload, ...alerts }: ActionTargets): ActionHandlers {
   return {
+    ...alertActions(alerts),
     reload: (parameters) =>
       reload()?.(parameters) ?? { status: 503, body: { error: "the manifest is still being loaded" } },
     async freeze(parameters) {

@@ -81,6 +81,12 @@ export interface ReloadOptions {
   readonly tokenFile?: string | undefined;
 }
 
+/** Which running cpra is asked. */
+export interface AlertCallOptions {
+  readonly endpoint: string;
+  readonly tokenFile?: string | undefined;
+}
+
 export interface Verbs {
   run(options: RunOptions): Promise<number>;
   validate(options: ValidateOptions): Promise<number>;
@@ -92,6 +98,14 @@ export interface Verbs {
   demo(options: DemoOptions): Promise<number>;
   freeze(options: FreezeFileOptions & { readonly reason?: string | undefined }): Promise<number>;
   unfreeze(options: FreezeFileOptions): Promise<number>;
+  /** POST /-/ACTION of a running cpra. */
+  alertAction(
+    options: AlertCallOptions & {
+      readonly action: string;
+      readonly parameters: Readonly<Record<string, unknown>>;
+    },
+  ): Promise<number>;
+  silences(options: AlertCallOptions): Promise<number>;
   reload(options: ReloadOptions): Promise<number>;
 }
 
@@ -153,6 +167,7 @@ function createProgram(context: Context) {
   addManifestVerbs(program, context);
   addFleetVerbs(program, context);
   addFreezeVerbs(program, context);
+  addAlertVerbs(program, context);
   addReload(program, context);
   return program;
 }
@@ -306,9 +321,45 @@ function addReload(program: Command, { verbs, set }: Context): void {
   program.command("reload")
     .description("make a running cpra read its manifest again and take over what changed (or send it SIGHUP)")
     .option("--force", "also when more than 10 % of the monitors go or 20 % of the remedies change")
-    .option("--endpoint <url>", "of the running cpra", "http://localhost:6060")
-    .option("--token-file <path>", "file with the token of its settings (default: $CPRA_TOKEN)")
+    .option("--endpoint <url>", "of the running cpra", ENDPOINT)
+    .option("--token-file <path>", TOKEN_FILE)
     .action(({ force, ...options }) => set(verbs.reload({ ...options, force: force === true })));
+}
+
+const ENDPOINT = "http://localhost:6060";
+const TOKEN_FILE = "file with the token of its settings (default: $CPRA_TOKEN)";
+
+function addAlertVerbs(program: Command, { verbs, set }: Context): void {
+  const ask = (name: string, description: string) =>
+    program.command(name).description(description)
+      .option("--endpoint <url>", "of the running cpra", ENDPOINT)
+      .option("--token-file <path>", TOKEN_FILE);
+  const say = (action: string, parameters: Readonly<Record<string, unknown>>, options: AlertCallOptions) =>
+    set(verbs.alertAction({ ...options, action, parameters }));
+  ask("silence", "keep alerts back for a time; what still fails then is told then")
+    .argument(
+      "<match...>",
+      '"LABEL=VALUE", "group=NAME" or "monitor=NAME", * for any characters; all of them hold',
+    )
+    .requiredOption("--for <time>", "how long, such as 2h")
+    .option("--comment <text>", "why")
+    .action((match, { for: time, comment, ...options }) =>
+      say("silence", { match, for: time, ...(comment === undefined ? {} : { comment }) }, options)
+    );
+  ask("silences", "list the silences that are in force")
+    .action((options) => set(verbs.silences(options)));
+  ask("unsilence", "end a silence").argument("<id>", "as cpra silences lists it")
+    .action((id, options) => say("unsilence", { id }, options));
+  ask("ack", "acknowledge a trouble: reminders and escalation stop")
+    .argument("<what>", "name of the monitor or id of the incident")
+    .option("--by <name>", "who takes care of it")
+    .action((what, { by, ...options }) => say("ack", { what, ...(by === undefined ? {} : { by }) }, options));
+  ask("test-alert", "send an alert and its resolve on purpose, marked as a test")
+    .argument(
+      "<what>",
+      "name of a monitor (all its channels), a kind of channel, or a channel as the metrics name it",
+    )
+    .action((what, options) => say("test-alert", { what }, options));
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -7,6 +7,7 @@ import { NOTIFIERS } from "../notifiers/registry.ts";
 import { PROBES } from "../probes/registry.ts";
 import { REMEDIES } from "../remedies/registry.ts";
 import { VERSION } from "../base/version.ts";
+import { runAlertAction, runSilences } from "./alert_verbs.ts";
 import { runCommandLine, type Verbs } from "./command.ts";
 import { runDemo } from "./demo.ts";
 import { runGenerate } from "./generate.ts";
@@ -88,6 +89,8 @@ function runVerb(argv: readonly string[], { threads, io }: Surroundings): Promis
       runFreeze({ file: freezeFile ?? defaultFreezeFile(state ?? null, process.env), reason }, io),
     unfreeze: ({ freezeFile, state }) =>
       runUnfreeze(freezeFile ?? defaultFreezeFile(state ?? null, process.env), io),
+    alertAction: (options) => runAlertAction(options, { env: process.env, io }),
+    silences: (options) => runSilences(options, { env: process.env, io }),
     reload: (options) => runReload(options, { env: process.env, io }),
   };
   return runCommandLine(argv, { version: VERSION, verbs, io });

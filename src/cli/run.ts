@@ -280,6 +280,8 @@ class Run {
         freezeFile,
         freeze: (frozen) => app.freeze(frozen),
         reload: () => this.#reloader?.action,
+        alerts: () => app.engine?.alerts,
+        channels: () => app.channels(),
       }),
       journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
       names: { settings: settings.names, make: this.#context.makeNames },

@@ -9,7 +9,10 @@ import type { Announcement } from "./announcement.ts";
 import type { Verdict } from "./monitor_life.ts";
 import { Repairs, type RepairsOptions } from "./repairs.ts";
 
-export type ActsOptions = RepairsOptions & DeliveriesOptions & Omit<AlertDeskOptions, "announce">;
+export type ActsOptions =
+  & RepairsOptions
+  & Omit<DeliveriesOptions, "died">
+  & Omit<AlertDeskOptions, "announce">;
 
 export class Acts {
   readonly #options: ActsOptions;
@@ -22,7 +25,7 @@ export class Acts {
   constructor(options: ActsOptions) {
     this.#options = options;
     this.repairs = new Repairs(options);
-    this.deliveries = new Deliveries(options);
+    this.deliveries = new Deliveries({ ...options, died: (delivery) => this.desk.died(delivery) });
     this.desk = new AlertDesk({ ...options, announce: (announcement) => this.announce(announcement) });
   }
 
@@ -49,11 +52,16 @@ export class Acts {
   /** A decision about no single monitor: the digest of many. */
   announce({ alerts, ...announcement }: Announcement): void {
     const { ledger, outbox, channelIds } = this.#options;
-    this.desk.announced(alerts.length);
+    const told = new Set(alerts.map(({ channel }) => channel));
+    const more = alerts.flatMap((alert) =>
+      this.desk.followers(alert.message).filter((channel) => !told.has(channel))
+        .map((channel) => ({ ...alert, channel }))
+    );
+    this.desk.announced(alerts.length + more.length);
     ledger.decided({
       ...announcement,
       type: "decision",
-      alerts: alerts.map((alert) => ({
+      alerts: [...alerts, ...more].map((alert) => ({
         ...alert,
         id: outbox.reserveId(),
         channelId: channelIds[alert.channel] as string,
@@ -94,9 +102,10 @@ export class Acts {
 
   #act(decision: Decision): void {
     const { row, remedy } = decision;
+    const sinceMs = this.#options.clock.monoMs();
     for (const { id, channel, message } of decision.alerts) {
       this.#handedOver++;
-      this.#options.outbox.add({ id, row, channel, message });
+      this.#options.outbox.add({ id, row, channel, message, sinceMs });
     }
     if (remedy !== null) this.repairs.start({ ...decision, remedy });
   }

@@ -15,10 +15,12 @@ import type { Color } from "../model/color.ts";
 import type { World } from "../world/world.ts";
 import { type AlertIntent, alertIntent } from "./alert_intent.ts";
 import { composeAlert } from "./alert_text.ts";
-import type { Incident } from "./incidents.ts";
+import { Escalations } from "./escalations.ts";
+import { Fallbacks } from "./fallbacks.ts";
+import type { Incident, Incidents } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Verdict } from "./monitor_life.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Delivery, Outbox } from "./outbox.ts";
 import { Storms, type StormsOptions } from "./storms.ts";
 
 export interface AlertDeskOptions
@@ -27,6 +29,9 @@ export interface AlertDeskOptions
   readonly clock: Clock;
   readonly ledger: Ledger;
   readonly outbox: Outbox;
+  readonly incidents: Incidents;
+  /** Why alerts of this row are kept back now. */
+  readonly keptBack: (row: number) => boolean;
 }
 
 /** Alerts composed per tick. */
@@ -35,6 +40,8 @@ const COMPOSED_PER_TICK = 128;
 export class AlertDesk {
   readonly #options: AlertDeskOptions;
   readonly #storms: Storms;
+  readonly #escalations: Escalations;
+  readonly #fallbacks: Fallbacks;
   /** To be composed, in the order of their decision. */
   #queue: AlertIntent[] = [];
   #next = 0;
@@ -45,6 +52,11 @@ export class AlertDesk {
   constructor(options: AlertDeskOptions) {
     this.#options = options;
     const { ledger } = options;
+    this.#escalations = new Escalations({
+      ...options,
+      tell: (row, incident, step, channels) => this.#escalate(row, incident, step, channels),
+    });
+    this.#fallbacks = new Fallbacks({ ...options, store: ledger });
     this.#storms = new Storms({
       ...options,
       store: ledger,
@@ -73,17 +85,31 @@ export class AlertDesk {
   /** What a verdict tells people; composed later. */
   tell({ row, incident, seq, transition, alerts }: Verdict): void {
     const { world, clock } = this.#options;
-    const nowMs = clock.monoMs();
-    const now = { wallMs: clock.wallMs(), monoMs: nowMs };
+    const now = { wallMs: clock.wallMs(), monoMs: clock.monoMs() };
     for (const color of alerts) {
-      const channels = this.#channels(row, color);
-      if (channels.length === 0) continue;
-      const intent = alertIntent(world, { row, incident, seq, transition, color }, now);
-      for (const channel of channels) {
-        this.#take(row);
-        this.#storms.offer(intent, channel, nowMs);
-      }
+      const own = this.#channels(row, color);
+      const channels = color === "green"
+        ? [...new Set([...own, ...this.#escalations.told(row, incident)])]
+        : own;
+      this.#offer(alertIntent(world, { row, incident, seq, transition, color }, now), channels);
+      if (color === "red") this.#escalations.begin(row, incident);
     }
+  }
+
+  #offer(intent: AlertIntent, channels: readonly number[]): void {
+    const nowMs = this.#options.clock.monoMs();
+    for (const channel of channels) {
+      this.#take(intent.row);
+      this.#storms.offer(intent, channel, nowMs);
+    }
+  }
+
+  #escalate(row: number, incident: Incident, step: number, channels: readonly number[]): void {
+    const { world, clock } = this.#options;
+    const now = { wallMs: clock.wallMs(), monoMs: clock.monoMs() };
+    const transition = `escalation ${step + 1}`;
+    const seq = ++incident.seq;
+    this.#offer(alertIntent(world, { row, incident, seq, transition, color: "red" }, now), channels);
   }
 
   /** Kept back from people, for now or for good. */
@@ -98,19 +124,32 @@ export class AlertDesk {
     this.#counts.wanted += alerts;
   }
 
+  /** A delivery was given up. */
+  died(delivery: Delivery): void {
+    this.#fallbacks.died(delivery);
+  }
+
+  /** Channels beside its own that have to hear an end, since they got its trigger as a fallback. */
+  followers(message: AlertMessage): number[] {
+    return message.color === "green" ? this.#fallbacks.takeFollowers(message.dedupKey) : [];
+  }
+
   closed(row: number, incident: Incident): void {
     this.#storms.closed(row, incident);
   }
 
   /** Composes what is to go out, and decides it. */
   tick(nowMs: number): void {
+    this.#escalations.tick(nowMs);
     this.#storms.tick(nowMs);
+    this.#fallbacks.tick(nowMs);
     this.#compose(COMPOSED_PER_TICK);
   }
 
   /** When tick() has something to do. */
   earliestMs(nowMs: number): number {
-    return this.#next < this.#queue.length ? nowMs : this.#storms.earliestMs(nowMs);
+    if (this.#next < this.#queue.length) return nowMs;
+    return Math.min(this.#storms.earliestMs(nowMs), this.#escalations.earliestMs);
   }
 
   /** An alert is here, or a digest that no message has told yet. */
@@ -133,12 +172,20 @@ export class AlertDesk {
     this.#compose(Infinity);
   }
 
+  /** The row is going: its alerts are composed while it still has a name. */
+  leave(row: number): void {
+    this.settle(row);
+    this.#storms.forget(row);
+  }
+
   restore(stored: Standing["facts"]): void {
     this.#storms.restore(stored);
+    this.#fallbacks.restore(stored);
   }
 
   resumed(row: number, incident: Incident): void {
     this.#storms.resumed(row, incident);
+    this.#escalations.begin(row, incident);
   }
 
   #channels(row: number, color: Color): readonly number[] {
@@ -195,7 +242,10 @@ export class AlertDesk {
   #alerts(intent: AlertIntent): AlertDecision[] {
     const { outbox, channelIds } = this.#options;
     const message = this.#message(intent);
-    return intent.channels.splice(0).map((channel) => {
+    const own = intent.channels.splice(0);
+    const followers = this.followers(message).filter((channel) => !own.includes(channel));
+    for (const _ of followers) this.#take(intent.row);
+    return [...own, ...followers].map((channel) => {
       const channelId = channelIds[channel] as string;
       return { id: outbox.reserveId(), channel, channelId, color: intent.color, message };
     });

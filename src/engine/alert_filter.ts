@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { type Color, COLORS } from "../model/color.ts";
+import type { StoredIncident } from "../model/journal_record.ts";
 import { FLAG, STATE } from "../model/state.ts";
 import { type Suppression, SUPPRESSIONS } from "../telemetry/metric_table.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
@@ -23,7 +24,7 @@ export interface AlertFilterOptions {
   readonly clock: Clock;
   readonly intervalMs: (row: number) => number;
   /** Why alerts of this row are kept back now. */
-  readonly reason: (row: number) => Suppression | undefined;
+  readonly reason: (row: number) => StoredIncident["keptBack"];
   readonly tell: (row: number, color: Color) => void;
   readonly suppressed: (row: number, color: Color, reason: Suppression) => void;
 }
@@ -50,9 +51,18 @@ export class AlertFilter {
     return this.#owed.size;
   }
 
+  /** Why alerts of this row are kept back now. */
+  reason(row: number): StoredIncident["keptBack"] {
+    return this.#options.reason(row);
+  }
+
   mayTell(row: number, color: Color, incident: Incident): boolean {
     if (color === "gray") return true;
     if (color === "green") return this.#mayTellEnd(row, incident);
+    if (incident.acknowledged !== undefined && incident.sentAtMs[color] !== undefined) {
+      this.#count(row, color, "acknowledged");
+      return false;
+    }
     const reason = this.#options.reason(row);
     if (reason === undefined) return true;
     this.#count(row, color, reason);
@@ -82,12 +92,13 @@ export class AlertFilter {
     }
   }
 
-  /** A resolve of what people were told only in a digest is in the digest's own resolve. */
+  /** A resolve of what people were told only in a digest is in the digest's own; what nobody heard of has none. */
   #mayTellEnd(row: number, incident: Incident): boolean {
     const told = incident.sentAtMs.red !== undefined || incident.sentAtMs.yellow !== undefined;
     if (told || incident.keptBack === "dependency") return true;
-    if (incident.keptBack !== "digest" && this.#options.reason(row) !== "digest") return true;
-    this.#count(row, "green", "digest");
+    const reason = incident.keptBack ?? this.#options.reason(row);
+    if (reason === undefined || reason === "dependency") return true;
+    this.#count(row, "green", reason);
     return false;
   }
 

@@ -1,5 +1,6 @@
 /** Alerts between the outbox and the code lane: hands out what is due, and books what came of it. */
 import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
 import { REFUSED, RETRY, SENT } from "../lanes/code.ts";
 import { CODE } from "../lanes/lane.ts";
 import { COLORS } from "../model/color.ts";
@@ -10,7 +11,7 @@ import type { EngineMetrics } from "../telemetry/metrics.ts";
 import { ALERT_LOST, ALERT_REFUSED, ALERT_RETRY, ALERT_SENT } from "../telemetry/metric_table.ts";
 import type { World } from "../world/world.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Delivery, Outbox } from "./outbox.ts";
 import type { Offer } from "./queue.ts";
 
 export interface DeliveriesOptions {
@@ -21,14 +22,21 @@ export interface DeliveriesOptions {
   readonly clock: Clock;
   /** Identities of the world's channels, by index. */
   readonly channelIds: readonly string[];
+  readonly log: Logger;
+  /** It will not be delivered. */
+  readonly died: (delivery: Delivery) => void;
   readonly offerAlert: (job: JobRequest, payload: Uint8Array) => Offer;
 }
 
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
+const LOGGED_PER_SECOND = 10;
 
 export class Deliveries {
   readonly #options: DeliveriesOptions;
+  #logSecond = 0;
+  #logged = 0;
+  #unlogged = 0;
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
@@ -72,6 +80,7 @@ export class Deliveries {
     );
     if (delivery === undefined) return metrics.countLateResult();
     this.#record(delivery, result.outcome, error);
+    if (result.outcome === REFUSED) this.#bury(delivery, error);
     metrics.countAlert(
       result.aux0,
       COLORS.indexOf(delivery.message.color),
@@ -89,6 +98,21 @@ export class Deliveries {
       metrics.countAlert(job.aux0, COLORS.indexOf(delivery.message.color), ALERT_LOST);
     }
     metrics.countRequeued(CODE, 1);
+  }
+
+  /** A dead letter is an alert itself: to the fallback, and in any case to the log, a bounded number a second. */
+  #bury(delivery: Delivery, error: string): void {
+    const { log, clock, died } = this.#options;
+    died(delivery);
+    const second = Math.floor(clock.monoMs() / 1000);
+    if (second !== this.#logSecond) {
+      if (this.#unlogged > 0) log.error("More alerts were refused", { alerts: this.#unlogged });
+      this.#logSecond = second;
+      this.#logged = this.#unlogged = 0;
+    }
+    if (this.#logged++ >= LOGGED_PER_SECOND) return void this.#unlogged++;
+    const { monitor, color } = delivery.message;
+    log.error("An alert was refused and is a dead letter", { monitor, color, error });
   }
 
   #record(

@@ -8,6 +8,7 @@ import { HOSTED, PULSE } from "../lanes/lane.ts";
 import type { Restored, Standing } from "../model/journal_record.ts";
 import { STATE } from "../model/state.ts";
 import { TickTrace } from "../telemetry/tick_trace.ts";
+import type { AlertControl } from "./alert_control.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -50,6 +51,8 @@ export interface Engine {
   /** Ends every worker: those that can stop finish first, up to the caller's patience. */
   drainWorkers(): void;
   readonly workersAlive: number;
+  /** What people ask of it about alerts. */
+  readonly alerts: AlertControl;
   terminate(): void;
 }
 
@@ -196,6 +199,10 @@ class LoopEngine implements Engine {
   drainWorkers(): void {
     this.#housekeeping.draining = true;
     for (const { pool } of this.pipelines) pool.drain();
+  }
+
+  get alerts(): AlertControl {
+    return this.#parts.control;
   }
 
   get workersAlive(): number {

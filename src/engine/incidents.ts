@@ -4,6 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Color } from "../model/color.ts";
+import type { StoredIncident } from "../model/journal_record.ts";
 
 /** Lines of "what was tried" that are kept, the most recent ones. */
 const TRIED_KEPT = 10;
@@ -28,7 +29,9 @@ export interface Incident {
   /** Why its repair is held back, as far as people were told; "" = it is not. */
   held: string;
   /** Why alerts of it were not sent one by one. */
-  keptBack: "dependency" | "digest" | undefined;
+  keptBack: StoredIncident["keptBack"];
+  /** Who takes care of it: what was told is not repeated, and nobody else is called. */
+  acknowledged: { readonly by: string; readonly atWallMs: number } | undefined;
   /** Through what its trouble was told on a channel: "" = an alert of its own, else the id of a digest. */
   readonly told: Map<number, string>;
   /** Monotonic ms of the last message per colour, for cool-downs. */
@@ -51,10 +54,13 @@ export type IncidentPast = Pick<
   | "sentAtMs"
   | "keptBack"
   | "told"
+  | "acknowledged"
 >;
 
 export interface Incidents {
   of(row: number): Incident | undefined;
+  /** Searched one by one: for a request of a person. */
+  byId(id: string): Incident | undefined;
   begin(row: number, at: { readonly wallMs: number; readonly monoMs: number }): Incident;
   /** Goes on with an incident that began in an earlier process. */
   resume(row: number, past: IncidentPast): Incident;
@@ -73,6 +79,7 @@ export function createIncidents(newId: (number: number) => string): Incidents {
   };
   return {
     of: (row) => byRow.get(row),
+    byId: (id) => [...byRow.values()].find((incident) => incident.id === id),
     begin: (row, { wallMs, monoMs }) =>
       add(row, (number) => ({
         id: newId(number),
@@ -84,6 +91,7 @@ export function createIncidents(newId: (number: number) => string): Incidents {
         output: "",
         tried: [],
         keptBack: undefined,
+        acknowledged: undefined,
         told: new Map(),
         sentAtMs: {},
       })),

@@ -163,8 +163,8 @@ export class Ledger {
   #storedIncident(row: number, incident: Incident): StoredIncident {
     const { world, clock } = this.#options;
     const wallOf = (monoMs: number) => Math.round(clock.wallMs() + monoMs - clock.monoMs());
-    const { id, sinceWallMs, opened, seq, error, output, tried, keptBack, told, sentAtMs, backoffDueMs } =
-      incident;
+    const { id, sinceWallMs, opened, seq, error, output, tried } = incident;
+    const { keptBack, acknowledged, told, sentAtMs, backoffDueMs } = incident;
     const waits = ((world.columns.flags[row] as number) & FLAG.backoff) !== 0;
     return {
       id,
@@ -175,6 +175,7 @@ export class Ledger {
       output,
       tried: [...tried],
       ...(keptBack === undefined ? {} : { keptBack }),
+      ...(acknowledged === undefined ? {} : { acknowledged }),
       ...(told.size === 0 ? {} : { told: this.#storedTold(told) }),
       sentAtWallMs: Object.fromEntries(
         Object.entries(sentAtMs).map(([color, monoMs]) => [color, wallOf(monoMs)]),

@@ -4,7 +4,7 @@
  * a second; a storm leaves 100,000 pending, so no call looks at more than it hands out.
  *
  *   row × channel ─► line (first in, first out; only its head may be sent)
- *                     ├─ ready ──► channel (at most `window` in flight) ──► turn (channels take turns) ──► take()
+ *                     ├─ ready ──► channel (at most `window` in flight, fewer by its breaker) ──► turn (channels take turns) ──► take()
  *                     └─ waiting for a retry ──► heap by time
  *
  * Promises: at least once; first deliveries in order per row and channel; a stuck row holds back only itself on that
@@ -16,6 +16,7 @@ import { assert } from "../base/assert.ts";
 import type { Random } from "../base/prng.ts";
 import type { AlertMessage } from "../model/message.ts";
 import type { DeliveryResult } from "../model/plugin.ts";
+import { Breaker, BREAKER_OPEN } from "./breaker.ts";
 import { DueHeap } from "./due_heap.ts";
 import { type Linked, LinkedQueue } from "./linked_queue.ts";
 
@@ -59,6 +60,8 @@ export interface OutboxOptions {
   /** Most deliveries in flight per channel. */
   readonly window?: number;
   readonly random: Random;
+  /** Its breaker opened, half opened or closed. */
+  readonly breakerChanged?: (channel: number, breaker: Readonly<Breaker>) => void;
   /** Ids begin after this one, default 0. */
   readonly lastId?: number;
 }
@@ -73,6 +76,8 @@ export interface OutboxEntry {
   readonly attempt?: number;
   /** Not before that time, for the first of its line. */
   readonly dueMs?: number;
+  /** Since when it is there, monotonic ms. */
+  readonly sinceMs?: number;
 }
 
 interface Entry extends Linked<Entry> {
@@ -84,6 +89,7 @@ interface Entry extends Linked<Entry> {
   attempt: number;
   losses: number;
   dueMs: number;
+  readonly sinceMs: number;
 }
 
 /** What waits for one row on one channel. In its channel's `ready` when its head may be sent. */
@@ -93,6 +99,10 @@ interface Line extends Linked<Line> {
 }
 
 interface Channel extends Linked<Channel> {
+  readonly index: number;
+  readonly breaker: Breaker;
+  /** What is neither delivered nor dead, oldest first. */
+  readonly pending: Set<Entry>;
   readonly ready: LinkedQueue<Line>;
   inFlight: number;
   /** In `turn`, or being served from it. */
@@ -108,17 +118,21 @@ export class Outbox {
   readonly #retries = new DueHeap<Entry>();
   readonly #linesOfRow = new Map<number, Line[]>();
   readonly #inFlight = new Map<number, Entry>();
+  /** Channels whose breaker is open. */
+  readonly #openChannels = new Set<Channel>();
+  readonly #breakerChanged: NonNullable<OutboxOptions["breakerChanged"]>;
   readonly #deadLetters: DeadLetter[] = [];
   readonly #counts = { created: 0, delivered: 0, pending: 0, deadLettered: 0, lost: 0 };
   /** take() refused the last delivery: there is nothing to do until a place is free. */
   #laneFull = false;
   #lastId: number;
 
-  constructor({ channels, window = DELIVERY_WINDOW, random, lastId = 0 }: OutboxOptions) {
+  constructor({ channels, window = DELIVERY_WINDOW, random, lastId = 0, breakerChanged }: OutboxOptions) {
+    this.#breakerChanged = breakerChanged ?? (() => {});
     this.#window = window;
     this.#random = random;
     this.#lastId = lastId;
-    this.#channels = Array.from({ length: channels }, newChannel);
+    this.#channels = Array.from({ length: channels }, (_, index) => newChannel(index));
   }
 
   get counts(): OutboxCounts {
@@ -136,12 +150,17 @@ export class Outbox {
   }
 
   addChannels(count: number): void {
-    for (let added = 0; added < count; added++) this.#channels.push(newChannel());
+    for (let left = count; left > 0; left--) this.#channels.push(newChannel(this.#channels.length));
   }
 
   /** The id of an entry that is yet to come, so that it can be written down before. */
   reserveId(): number {
     return ++this.#lastId;
+  }
+
+  /** What waits on this channel, the oldest first. */
+  waiting(channel: number): Iterable<Delivery & { readonly sinceMs: number }> {
+    return this.#channels[channel]?.pending ?? [];
   }
 
   /** Ids up to this one are taken: an earlier process gave them. */
@@ -150,9 +169,12 @@ export class Outbox {
   }
 
   /** The one way in. Returns the id. */
-  add({ row, channel, message, id = this.reserveId(), attempt = 0, dueMs = 0 }: OutboxEntry): number {
+  add(
+    { row, channel, message, id = this.reserveId(), attempt = 0, dueMs = 0, sinceMs = 0 }: OutboxEntry,
+  ): number {
     const line = this.#lineFor(row, channel);
-    const entry = { id, row, channel, message, line, attempt, losses: 0, dueMs, next: null };
+    const entry = { id, row, channel, message, line, attempt, losses: 0, dueMs, sinceMs, next: null };
+    line.channel.pending.add(entry);
     line.entries.pushBack(entry);
     this.#counts.created++;
     this.#counts.pending++;
@@ -167,7 +189,7 @@ export class Outbox {
   /** An entry that has nowhere to go: a dead letter at once. */
   addDead(letter: DeadLetter): void {
     this.#counts.created++;
-    this.#keepDead(letter);
+    this.#keepDead(letter, letter.error, letter.atMs);
     this.#checkConservation();
   }
 
@@ -195,8 +217,13 @@ export class Outbox {
     for (let entry = this.#retries.popDue(nowMs); entry !== undefined; entry = this.#retries.popDue(nowMs)) {
       this.#makeReady(entry.line);
     }
+    this.#halfOpen(nowMs);
     this.#laneFull = false;
     for (let channel = this.#turn.shift(); channel !== null; channel = this.#turn.shift()) {
+      if (channel.inFlight >= channel.breaker.window(this.#window)) {
+        channel.listed = false;
+        continue;
+      }
       const line = channel.ready.shift() as Line;
       const entry = line.entries.head as Entry;
       entry.attempt++;
@@ -222,13 +249,14 @@ export class Outbox {
   ): (Delivery & { readonly dueMs: number }) | undefined {
     const entry = this.#land(id);
     if (entry === undefined) return undefined;
+    this.#learn(entry.line.channel, result.result, nowMs);
     switch (result.result) {
       case "sent":
         this.#counts.delivered++;
         this.#finish(entry);
         break;
       case "refused":
-        this.#bury(entry, result.error, nowMs);
+        this.#keepDead(entry, result.error, nowMs);
         this.#finish(entry);
         break;
       case "retry":
@@ -258,7 +286,11 @@ export class Outbox {
    */
   nextDueMs(nowMs: number): number {
     if (this.#turn.length > 0 && !this.#laneFull) return nowMs;
-    return Math.max(nowMs, this.#retries.earliestMs);
+    let earliestMs = this.#retries.earliestMs;
+    for (const { ready, breaker } of this.#openChannels) {
+      if (ready.length > 0) earliestMs = Math.min(earliestMs, breaker.untilMs);
+    }
+    return Math.max(nowMs, earliestMs);
   }
 
   #lineFor(row: number, index: number): Line {
@@ -280,9 +312,30 @@ export class Outbox {
 
   /** Gives the channel its turn if it can use one. */
   #list(channel: Channel): void {
-    if (channel.listed || channel.ready.length === 0 || channel.inFlight >= this.#window) return;
+    if (
+      channel.listed || channel.ready.length === 0 || channel.inFlight >= channel.breaker.window(this.#window)
+    ) {
+      return;
+    }
     channel.listed = true;
     this.#turn.pushBack(channel);
+  }
+
+  /** What a result says of the channel itself. */
+  #learn(channel: Channel, result: DeliveryResult["result"], nowMs: number): void {
+    if (!channel.breaker.took(result, nowMs)) return;
+    if (channel.breaker.state === BREAKER_OPEN) this.#openChannels.add(channel);
+    else this.#openChannels.delete(channel);
+    this.#breakerChanged(channel.index, channel.breaker);
+  }
+
+  #halfOpen(nowMs: number): void {
+    for (const channel of this.#openChannels) {
+      if (!channel.breaker.tick(nowMs)) continue;
+      this.#openChannels.delete(channel);
+      this.#breakerChanged(channel.index, channel.breaker);
+      this.#list(channel);
+    }
   }
 
   /** Takes a delivery out of the air, whatever came of it. */
@@ -307,6 +360,7 @@ export class Outbox {
   #finish(entry: Entry): void {
     const { line, row } = entry;
     line.entries.shift();
+    line.channel.pending.delete(entry);
     this.#counts.pending--;
     if (line.entries.length > 0) line.channel.ready.pushBack(line);
     else this.#dropLine(row, line);
@@ -319,13 +373,9 @@ export class Outbox {
     else lines.splice(lines.indexOf(line), 1);
   }
 
-  #bury({ id, row, channel, attempt, message }: Entry, error: string, atMs: number): void {
-    this.#keepDead({ id, row, channel, attempt, message, error, atMs });
-  }
-
-  #keepDead(letter: DeadLetter): void {
+  #keepDead({ id, row, channel, attempt, message }: Delivery, error: string, atMs: number): void {
     this.#counts.deadLettered++;
-    this.#deadLetters.push(letter);
+    this.#deadLetters.push({ id, row, channel, attempt, message, error, atMs });
     if (this.#deadLetters.length > DEAD_LETTERS_KEPT) this.#deadLetters.shift();
   }
 
@@ -342,6 +392,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   return new Outbox(options);
 }
 
-function newChannel(): Channel {
-  return { ready: new LinkedQueue<Line>(), inFlight: 0, listed: false, next: null };
+function newChannel(index: number): Channel {
+  const ready = new LinkedQueue<Line>();
+  return { index, ready, breaker: new Breaker(), pending: new Set(), inFlight: 0, listed: false, next: null };
 }

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { EVENT } from "../model/event.ts";
 import type { Color } from "../model/color.ts";
+import type { FlapSettings } from "../model/delivery.ts";
 import type { HoldReason, ProtectionSettings } from "../model/protection.ts";
 import { FLAG, STATE } from "../model/state.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
@@ -20,8 +21,10 @@ import { composeDigest } from "./digest.ts";
 import type { FleetFacts, FleetShape } from "./fleet_facts.ts";
 import { FleetGuard, type GuardEvent, LOOK_MS } from "./fleet_guard.ts";
 import type { Incident, Incidents } from "./incidents.ts";
+import { Flapping } from "./flapping.ts";
 import { Maintenance } from "./maintenance.ts";
 import { type Admission, RemedyGate } from "./remedy_gate.ts";
+import { Silences } from "./silences.ts";
 import { digestRow } from "./storms.ts";
 import { RemedyLimits, type RemedyRun, type SavedTarget } from "./remedy_limits.ts";
 
@@ -53,6 +56,7 @@ export interface ProtectionOptions extends ProtectionInputs {
   readonly stored: readonly (readonly [key: string, value: unknown])[];
   /** Keeps facts over restarts. */
   readonly store: { setFact(key: string, value: unknown): void };
+  readonly flapping: FlapSettings;
   readonly announce: (announcement: Announcement) => void;
   /** An alert was kept back from people. */
   readonly suppressed: (row: number, color: Color, reason: Suppression) => void;
@@ -65,7 +69,9 @@ const LIMITS_OF = "repairs of ";
 const OPEN_STATES: ReadonlySet<number> = new Set([STATE.down, STATE.repairing, STATE.verifying]);
 
 export class Protection {
+  readonly silences: Silences;
   readonly #options: ProtectionOptions;
+  readonly #flapping: Flapping;
   readonly #limits: RemedyLimits;
   readonly #gate: RemedyGate;
   readonly #guard: FleetGuard;
@@ -81,6 +87,9 @@ export class Protection {
     this.#shape = facts.shape(world);
     const intervalMs = (row: number) => world.policies[world.columns.policy[row] as number]?.intervalMs ?? 0;
     this.#dependencies = createDependencies(this.#shape.parents);
+    this.silences = new Silences({ world, clock, store: options.store });
+    this.silences.restore(options.stored);
+    this.#flapping = new Flapping(options.flapping);
     this.#limits = new RemedyLimits(settings.remediation, () => ({
       monitors: world.monitors,
       group: (name) => this.#shape.groupSizes.get(name) ?? 0,
@@ -112,6 +121,8 @@ export class Protection {
       intervalMs,
       reason: (row) => {
         if (this.#parentDown(row)) return "dependency";
+        if (this.silences.covers(row)) return "silence";
+        if (this.#flapping.keepsBack(row, clock.monoMs())) return "flapping";
         return this.#guard.digests(row) ? "digest" : undefined;
       },
       tell: options.tell,
@@ -137,6 +148,7 @@ export class Protection {
     this.#guard.tick(nowMs);
     this.#gate.tick(nowMs);
     this.#filter.tick(nowMs);
+    this.#flapping.tick(nowMs);
     this.#saveLimits();
   }
 
@@ -183,7 +195,17 @@ export class Protection {
   }
 
   mayTell(row: number, color: Color, incident: Incident): boolean {
-    return this.#filter.mayTell(row, color, incident);
+    const may = this.#filter.mayTell(row, color, incident);
+    if (may && color === "red" && this.#flapping.begins(row, this.#options.clock.monoMs())) {
+      incident.error =
+        `flapping, so that further alerts are kept back until it is calm; now: ${incident.error}`;
+    }
+    return may;
+  }
+
+  /** Whether alerts of this row are kept back now. */
+  keepsBack(row: number): boolean {
+    return this.#filter.reason(row) !== undefined;
   }
 
   /** An earlier process left this trouble: it counts from when it began, and what people were not told is owed still. */
@@ -198,7 +220,15 @@ export class Protection {
 
   changed(row: number, before: number, after: number): void {
     if (before === STATE.repairing) this.#gate.left(row);
-    this.#guard.incident(row, OPEN_STATES.has(after), this.#options.clock.monoMs());
+    const nowMs = this.#options.clock.monoMs();
+    this.#guard.incident(row, OPEN_STATES.has(after), nowMs);
+    const opened = !OPEN_STATES.has(before) && OPEN_STATES.has(after) && before !== STATE.maintenance;
+    if (opened) this.#flapping.opened(row, nowMs);
+  }
+
+  /** The row is of no monitor any more. */
+  left(row: number): void {
+    this.#flapping.forget(row);
   }
 
   /** The remedy of this row is to be another one: a repair of the old one that waits is off. True when one did wait. */

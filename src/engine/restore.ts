@@ -12,6 +12,7 @@ import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { World } from "../world/world.ts";
 import type { DueHeap } from "./due_heap.ts";
 import { GUARD_KIND } from "./digest.ts";
+import { TEST_KIND } from "./alert_control.ts";
 import { digestRow } from "./storms.ts";
 import { STORM_KIND } from "./storm_text.ts";
 import { type Incident, type Incidents, recordTried } from "./incidents.ts";
@@ -105,7 +106,7 @@ export function restoreAlerts(
   for (const alert of restored.alerts) {
     // A digest is about no single monitor, whatever one may be called.
     const { kind } = alert.message;
-    const known = kind === GUARD_KIND || kind === STORM_KIND
+    const known = [GUARD_KIND, STORM_KIND, TEST_KIND].includes(kind)
       ? digestRow(alert.incident)
       : rows.get(alert.monitor);
     let row = known ?? strangers.get(alert.monitor);
@@ -125,7 +126,8 @@ function restoreAlert(
   { outbox, clock }: Pick<RestoreOptions, "outbox" | "clock">,
 ): void {
   const waitMs = dueWallMs === 0 ? 0 : Math.min(RETRY_WAIT_MS_MAX, dueWallMs - clock.wallMs());
-  outbox.add({ ...place, id, message, attempt, dueMs: waitMs > 0 ? clock.monoMs() + waitMs : 0 });
+  const sinceMs = clock.monoMs() - Math.max(0, clock.wallMs() - Date.parse(message.at));
+  outbox.add({ ...place, id, message, attempt, sinceMs, dueMs: waitMs > 0 ? clock.monoMs() + waitMs : 0 });
 }
 
 /** The clock may have been set back meanwhile: no alert waits longer for that than the longest Retry-After. */
@@ -177,6 +179,7 @@ function resumeIncident(row: number, stands: StoredState, options: RestoreOption
     output: past.output,
     tried: [...past.tried],
     keptBack: past.keptBack,
+    acknowledged: past.acknowledged,
     told: toldOf(past.told ?? {}, options.channelIds),
     sentAtMs: Object.fromEntries(
       Object.entries(past.sentAtWallMs).map(([color, wallMs]) => [color, monoOf(wallMs)]),

@@ -76,6 +76,11 @@ export class Storm {
     this.changedMs = nowMs;
   }
 
+  forget(row: number): void {
+    if (this.members.get(row)?.open) this.open--;
+    this.members.delete(row);
+  }
+
   /** To another digest, before either was told. */
   moveTo(other: Storm, row: number): void {
     const member = this.members.get(row);

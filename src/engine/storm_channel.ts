@@ -140,6 +140,14 @@ export class StormChannel {
     if (id !== undefined) this.#storms.get(id)?.close(row, incident, nowMs);
   }
 
+  /** The row is of no monitor any more: what is held of it was released before. */
+  forget(row: number): void {
+    this.#stormOf.get(row)?.forget(row);
+    this.#stormOf.delete(row);
+    this.#causes.delete(row);
+    if (this.#unsorted.includes(row)) this.#unsorted = this.#unsorted.filter((each) => each !== row);
+  }
+
   /** A digest of an earlier process. */
   restored(storm: Storm): void {
     this.#storms.set(storm.id, storm);

@@ -57,22 +57,26 @@ interface Notes {
 
 export class Storms {
   readonly #options: StormsOptions;
-  readonly #channels: readonly StormChannel[];
+  /** Made when they are first asked for: channels come with a reload. */
+  readonly #channels: StormChannel[] = [];
   /** Events without an end, by colour and channel, while it is seen how many they are. */
   readonly #notes = new Map<string, Notes>();
   #created = 0;
 
   constructor(options: StormsOptions) {
     this.#options = options;
-    this.#channels = options.channelIds.map((_, index) => this.#channel(index));
   }
 
   /** An alert for one channel: sooner or later it is `single` or `coalesced`. */
   offer(intent: AlertIntent, channel: number, nowMs: number): void {
     const { digest, single, coalesced } = this.#options;
-    const storms = this.#channels[channel];
-    if (!digest.enabled || storms === undefined) return single(intent, channel);
-    if (intent.color === "red" || intent.color === "yellow") return storms.trouble(intent, nowMs);
+    const isTrouble = intent.color === "red" || intent.color === "yellow";
+    if (!digest.enabled) {
+      if (isTrouble) intent.incident.told.set(channel, "");
+      return single(intent, channel);
+    }
+    const storms = this.#channelAt(channel);
+    if (isTrouble) return storms.trouble(intent, nowMs);
     if (intent.color !== "green") return this.#note(intent, channel, nowMs);
     this.#releaseNotes(intent.row, channel);
     if (storms.recovery(intent)) coalesced(intent);
@@ -141,7 +145,7 @@ export class Storms {
       const storm = new Storm(key.slice(STORM.length), channel, sinceWallMs);
       const agoMs = Math.max(0, clock.wallMs() - messageWallMs);
       Object.assign(storm, { cause, color, seq, total, resolves, messageMs: clock.monoMs() - agoMs });
-      this.#channels[channel]?.restored(storm);
+      this.#channelAt(channel).restored(storm);
     }
   }
 
@@ -150,6 +154,16 @@ export class Storms {
     const red = ((world.columns.flags[row] as number) & FLAG.redSent) !== 0;
     const now = { color: red ? "red" : "yellow", ms: clock.monoMs() } as const;
     for (const channel of incident.told.keys()) this.#channels[channel]?.resumed(row, incident, now);
+  }
+
+  /** The row is of no monitor any more. */
+  forget(row: number): void {
+    for (const channel of this.#channels) channel.forget(row);
+  }
+
+  #channelAt(index: number): StormChannel {
+    while (this.#channels.length <= index) this.#channels.push(this.#channel(this.#channels.length));
+    return this.#channels[index] as StormChannel;
   }
 
   #channel(index: number): StormChannel {

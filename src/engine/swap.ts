@@ -88,9 +88,11 @@ export class Swap {
   }
 
   #remove(row: number): void {
-    const { world, parts: { schedule, checks, life } } = this.#options;
+    const { world, parts: { schedule, checks, life, acts, protection } } = this.#options;
     schedule.remove(row);
     life.remove(row);
+    acts.desk.leave(row);
+    protection.left(row);
     checks.forget(row);
     world.remove(row);
   }

@@ -4,6 +4,8 @@ import { channelIdentity } from "../model/channel_identity.ts";
 import { NOTHING_RESTORED } from "../model/journal_record.ts";
 import type { JobRequest } from "../shm/records.ts";
 import { Acts } from "./acts.ts";
+import { AlertControl } from "./alert_control.ts";
+import { type Breaker, BREAKER_CLOSED, BREAKER_OPEN } from "./breaker.ts";
 import { Checks } from "./checks.ts";
 import { DueHeap } from "./due_heap.ts";
 import type { EngineOptions } from "./engine_options.ts";
@@ -34,6 +36,7 @@ export interface EngineParts {
   readonly restoring: RestoreOptions;
   /** Identities of the world's channels, by index; the parts that use them hold this one list. */
   readonly channelIds: string[];
+  readonly control: AlertControl;
 }
 
 type Guts = Pick<EngineParts, "schedule" | "timers" | "incidents" | "outbox" | "ledger" | "channelIds">;
@@ -65,6 +68,7 @@ export function wireEngine(options: EngineOptions): EngineParts {
     life,
     guards: protection,
     digest: options.delivery.digest,
+    keptBack: (row) => protection.keepsBack(row),
     offerRepair: (job, payload) => offerRepair(pipelines[INTERVENTION] as Pipeline, job, payload),
     offerAlert: (job, payload) => offer(CODE, job, payload),
     repairEnded: (row) => checks.repairEnded(row),
@@ -75,23 +79,37 @@ export function wireEngine(options: EngineOptions): EngineParts {
     new Sizer({ ...options, pipeline: pipelines[index] as Pipeline, settings: options.settings[lane] })
   );
   const restoring: RestoreOptions = { ...options, ...guts, life, guards: protection };
-  return { ...guts, pipelines, sizers, life, checks, acts, protection, restoring };
+  const control = new AlertControl({
+    ...options,
+    ...guts,
+    silences: protection.silences,
+    announce: (announcement) => acts.announce(announcement),
+  });
+  return { ...guts, pipelines, sizers, life, checks, acts, protection, restoring, control };
 }
 
 function createGuts(
-  { world, clock, random, journal, restored, newIncidentId }: EngineOptions,
+  { world, clock, random, journal, restored, newIncidentId, metrics, log }: EngineOptions,
   holds: (row: number) => boolean,
 ): Guts {
   const channelIds = world.channels.map(channelIdentity);
   const { wheelNext, wheelPrevious, due } = world.columns;
   const wheel = new Wheel({ next: wheelNext, previous: wheelPrevious, due }, { startTick: 0 });
   const incidents = createIncidents(newIncidentId);
+  const breakerChanged = (channel: number, { state, failures }: Readonly<Breaker>) => {
+    metrics.setBreaker(channel, state);
+    const words = { channel: world.channels[channel]?.kind ?? "", failures };
+    if (state === BREAKER_OPEN) {
+      log.warn("A channel fails: one alert at a time is tried, the others wait", words);
+    }
+    if (state === BREAKER_CLOSED) log.info("A channel works again", words);
+  };
   const { lastAlertId, facts } = restored ?? NOTHING_RESTORED;
   return {
     schedule: new Schedule({ world, wheel, clock }),
     timers: new DueHeap<Timer>(),
     incidents,
-    outbox: createOutbox({ channels: world.channels.length, random, lastId: lastAlertId }),
+    outbox: createOutbox({ channels: world.channels.length, random, lastId: lastAlertId, breakerChanged }),
     ledger: new Ledger({ world, incidents, clock, journal, facts, channelIds, holds }),
     channelIds,
   };
@@ -113,6 +131,7 @@ function wireProtection(options: EngineOptions, { incidents, ledger }: Guts, lat
     apply: (row, event) => later.life().apply(row, event),
     tell: (row, color) => later.life().tell(row, color),
     announce: (announcement) => later.acts().announce(announcement),
+    flapping: options.delivery.flapping,
     suppressed: (row, color, reason) => later.acts().desk.suppressed(row, color, reason),
     resumed: (row, incident) => later.acts().desk.resumed(row, incident),
     stored: options.restored?.facts ?? [],

@@ -10,10 +10,12 @@ import { typeWord } from "./found_value.ts";
 import { isMapping } from "./layers.ts";
 import type { Path } from "./problem.ts";
 import type { Scope } from "./scope.ts";
-import type { Shapes } from "./shapes.ts";
+import type { CodeShape, Shapes } from "./shapes.ts";
 
 /** Least time between two messages of one code where `always` sends on every failed check. */
 const COOLDOWN_MS_DEFAULT = 300_000;
+/** A page that waits so long goes to the fallback. */
+const FALLBACK_AFTER_MS = 300_000;
 
 const DISPATCH_OF: Readonly<Record<string, Dispatch>> = {
   true: "transition",
@@ -108,7 +110,10 @@ function readCode(
     return undefined;
   }
   const own = readChannels(scope, kinds.catalog, { notify: shape.notify ?? [], config: shape.config, path });
-  const grouped = (shape.notify_groups ?? []).flatMap((name) => groupChannels(scope, kinds, { name, path }));
+  const grouped = groupsChannels(scope, kinds, {
+    names: shape.notify_groups ?? [],
+    path: [...path, "notify_groups"],
+  });
   const dispatch = DISPATCH_OF[String(shape.dispatch)] as Dispatch;
   if (dispatch !== "never" && shape.notify === undefined && shape.notify_groups === undefined) {
     scope.report(path, "nobody is told: neither notify nor notify_groups is given", {
@@ -121,7 +126,49 @@ function readCode(
     channels: distinctChannels([...own, ...grouped]),
     cooldownMs: shape.cooldown ?? COOLDOWN_MS_DEFAULT,
     repeatMs: shape.repeat ?? 0,
+    ...laterOf(scope, kinds, { shape, path }),
   };
+}
+
+/** `escalate` and `fallback`; both are of pages. */
+function laterOf(
+  scope: Scope,
+  kinds: CodeKinds,
+  { shape, path }: { readonly shape: CodeShape; readonly path: Path },
+): Pick<CodeSpec, "escalate" | "fallback"> {
+  const { escalate, fallback, fallback_after } = shape;
+  const color = canonicalKey(["codes"], String(path.at(-1)), () => false);
+  for (const key of ["escalate", "fallback"] as const) {
+    if (shape[key] === undefined || color === "red") continue;
+    scope.report([...path, key], `only the code red has ${key}`, { at: "key" });
+  }
+  if (fallback_after !== undefined && fallback === undefined) {
+    scope.report([...path, "fallback"], "missing beside fallback_after");
+  }
+  const steps = escalate?.map(({ after, notify_groups }, index) => ({
+    afterMs: after,
+    channels: groupsChannels(scope, kinds, {
+      names: notify_groups,
+      path: [...path, "escalate", index, "notify_groups"],
+    }),
+  }));
+  return {
+    ...(steps === undefined ? {} : { escalate: steps }),
+    ...(fallback === undefined ? {} : {
+      fallback: {
+        afterMs: fallback_after ?? FALLBACK_AFTER_MS,
+        channels: groupsChannels(scope, kinds, { names: fallback, path: [...path, "fallback"] }),
+      },
+    }),
+  };
+}
+
+function groupsChannels(
+  scope: Scope,
+  kinds: CodeKinds,
+  { names, path }: { readonly names: readonly string[]; readonly path: Path },
+): ChannelSpec[] {
+  return distinctChannels(names.flatMap((name) => groupChannels(scope, kinds, { name, path })));
 }
 
 function kindNames(catalog: Catalog): string {
@@ -140,7 +187,7 @@ function groupChannels(
   const hint = close === undefined ? "" : `; did you mean "${close}"?`;
   const known = names.length === 0 ? "none is defined" : names.join(", ");
   scope.report(
-    [...group.path, "notify_groups"],
+    group.path,
     `unknown notify group "${group.name}"${hint} Defined: ${known}`.replace('" Defined', '"; defined'),
   );
   return [];

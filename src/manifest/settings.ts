@@ -6,8 +6,8 @@
 import { durationField } from "../base/fields.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../base/log.ts";
 import { z } from "../base/schema.ts";
-import { DIGEST_FIELD, resolveDigest } from "./delivery_settings.ts";
 import { NAMES_FIELD, resolveNames } from "./names_settings.ts";
+import { DIGEST_FIELD, FLAPPING_FIELD, resolveDigest, resolveFlapping } from "./delivery_settings.ts";
 import { GUARD_FIELD, REMEDIATION_FIELD, resolveGuard, resolveRemediation } from "./protection_settings.ts";
 import { inputJsonSchema } from "./schema_keys.ts";
 import type { Shape } from "./shapes.ts";
@@ -60,6 +60,7 @@ export interface Settings {
   readonly guard: ReturnType<typeof resolveGuard>;
   readonly digest: ReturnType<typeof resolveDigest>;
   readonly names: ReturnType<typeof resolveNames>;
+  readonly flapping: ReturnType<typeof resolveFlapping>;
 }
 
 const POWER_OF_TWO = z.number().int().min(16).max(1 << 22).refine((value) => (value & (value - 1)) === 0, {
@@ -103,6 +104,7 @@ const SETTINGS = z.strictObject({
   guard: GUARD_FIELD.optional(),
   digest: DIGEST_FIELD.optional(),
   names: NAMES_FIELD.optional(),
+  flapping: FLAPPING_FIELD.optional(),
 });
 
 /** What one source states; everything may be absent. Durations are ms. */
@@ -162,6 +164,7 @@ export function resolveSettings(
     guard: resolveGuard(layers.map((layer) => layer.guard)),
     digest: resolveDigest(layers.map((layer) => layer.digest)),
     names: resolveNames(layers.map((layer) => layer.names)),
+    flapping: resolveFlapping(layers.map((layer) => layer.flapping)),
   };
   return { settings, faults };
 }

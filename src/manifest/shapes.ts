@@ -85,7 +85,12 @@ const CODE = z.strictObject({
   notify_groups: TEXT_LIST.optional(),
   cooldown: durationField({ zero: true }).optional(),
   repeat: durationField({ zero: true }).optional(),
+  escalate: z.array(z.strictObject({ after: durationField(), notify_groups: TEXT_LIST })).max(10).optional(),
+  fallback: TEXT_LIST.optional(),
+  fallback_after: durationField({ zero: true }).optional(),
 });
+
+export type CodeShape = z.output<typeof CODE>;
 
 const CHANNEL = z.strictObject(CHANNEL_FIELDS);
 
@@ -99,7 +104,7 @@ export interface Shapes {
   readonly partial: Shape<unknown>;
   readonly pulse: Shape<PulseShape>;
   readonly intervention: Shape<z.output<typeof INTERVENTION>>;
-  readonly code: Shape<z.output<typeof CODE>>;
+  readonly code: Shape<CodeShape>;
   readonly channel: Shape<z.output<typeof CHANNEL>>;
 }
 

@@ -9,8 +9,18 @@ export interface DigestSettings {
   readonly holdMs: number;
 }
 
+export interface FlapSettings {
+  readonly enabled: boolean;
+  /** Incidents of one monitor within `windowMs` that make it flap. */
+  readonly incidents: number;
+  readonly windowMs: number;
+}
+
 export interface DeliverySettings {
   readonly digest: DigestSettings;
+  readonly flapping: FlapSettings;
 }
 
 export const DIGEST_DEFAULTS: DigestSettings = { enabled: true, min: 10, windowMs: 5000, holdMs: 300 };
+
+export const FLAP_DEFAULTS: FlapSettings = { enabled: true, incidents: 5, windowMs: 1_800_000 };

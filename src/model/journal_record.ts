@@ -40,7 +40,8 @@ export interface StoredIncident {
   readonly output: string;
   readonly tried: readonly string[];
   /** Why alerts of it were not sent one by one. */
-  readonly keptBack?: "dependency" | "digest";
+  readonly keptBack?: "dependency" | "digest" | "silence" | "flapping";
+  readonly acknowledged?: { readonly by: string; readonly atWallMs: number };
   /** By identity of the channel, see Incident.told. */
   readonly told?: Readonly<Record<string, string>>;
   /** Time of the last message per colour. */

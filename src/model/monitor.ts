@@ -14,6 +14,12 @@ export interface ChannelSpec {
   readonly config: unknown;
 }
 
+/** Other channels, for a time after which they are told. */
+export interface LaterSpec {
+  readonly afterMs: number;
+  readonly channels: readonly ChannelSpec[];
+}
+
 export interface CodeSpec {
   readonly dispatch: Dispatch;
   readonly channels: readonly ChannelSpec[];
@@ -21,6 +27,10 @@ export interface CodeSpec {
   readonly cooldownMs: number;
   /** Reminder while the incident stays open, ms; 0 = none. */
   readonly repeatMs: number;
+  /** While nobody acknowledges, so long after the first message; red only. */
+  readonly escalate?: readonly LaterSpec[];
+  /** When a channel has not taken a message for so long, or refused it; red only. */
+  readonly fallback?: LaterSpec;
 }
 
 export interface ProbeSpec {

@@ -19,8 +19,23 @@ export type CallAnswer = Omit<ActionAnswer, "status"> & { readonly status: Actio
 /** Of a request's body. */
 const BODY_BYTES_MAX = 64 * 1024;
 export const ACTIONS_AT = "/-/";
+/** Calls that only read: asked for with GET where the API has them, and no actions. */
+export const QUERY = "get ";
 
-export function actionRoutes({ names, token, call }: ActionSource): Hono {
+/** `GET /api/v1/NAME` of what only the engine's thread knows. */
+export function queryRoutes({ names, call }: Omit<ActionSource, "token">): Hono {
+  const routes = new Hono();
+  for (const name of names.filter((each) => each.startsWith(QUERY))) {
+    routes.get(`/${name.slice(QUERY.length)}`, async (c) => {
+      const { body, status } = await call(name, {});
+      return c.json(body, status);
+    });
+  }
+  return routes;
+}
+
+export function actionRoutes({ names: all, token, call }: ActionSource): Hono {
+  const names = all.filter((each) => !each.startsWith(QUERY));
   const routes = new Hono();
   routes.all(`${ACTIONS_AT}*`, async (c) => {
     const refusal = refuse(c, token);

@@ -6,7 +6,7 @@
 import { type Context, Hono } from "hono";
 import { EXPOSITION_CONTENT_TYPE } from "../telemetry/exposition.ts";
 import { checkAccess } from "./access.ts";
-import { actionRoutes, ACTIONS_AT, type ActionSource } from "./actions.ts";
+import { actionRoutes, ACTIONS_AT, type ActionSource, queryRoutes } from "./actions.ts";
 import { apiRoutes } from "./api_routes.ts";
 import type { ListenAddress } from "./listen_address.ts";
 import { PAGE_HEADERS, PAGE_HTML } from "./page.ts";
@@ -53,6 +53,7 @@ export function createServerApp(readers: ServerReaders, options: ServerAppOption
   app.get("/healthz", (c) => health(c, readers.health()));
   app.get("/readyz", (c) => health(c, readers.readiness()));
   app.route("/api/v1", apiRoutes(readers));
+  app.route("/api/v1", queryRoutes(actions));
   app.route("/", actionRoutes({ ...actions, token }));
   if (profiles !== undefined) app.route("/", profileRoutes(profiles));
   app.notFound((c) => refuse(c, 404, `Nothing is at ${c.req.path}`));

@@ -4,6 +4,7 @@
  */
 import type { LogFields, LogLevel } from "../base/log.ts";
 import type { ActionAnswer, ActionHandlers } from "../model/action.ts";
+import { QUERY } from "./actions.ts";
 import type { FromServer, ServerBoot, ToServer } from "./messages.ts";
 
 /** The part of a Web Worker that is used. */
@@ -85,7 +86,7 @@ export class ServerLink {
       log.error("Fault in an action", { action: name, error: String(error) });
       answer = { status: 500, body: { error: "It could not be done; the log says why" } };
     }
-    log.info("Action", { action: name, status: String(answer.status) });
+    if (!name.startsWith(QUERY)) log.info("Action", { action: name, status: String(answer.status) });
     this.post({ type: "answer", number, answer });
   }
 }

@@ -29,7 +29,7 @@ export const GUARD_CAUSES = ["down_together", "local_errors", "canaries"] as con
 export type GuardCause = typeof GUARD_CAUSES[number];
 
 /** Why an alert was not sent to people one by one. */
-export const SUPPRESSIONS = ["dependency", "digest"] as const;
+export const SUPPRESSIONS = ["dependency", "digest", "silence", "flapping", "acknowledged"] as const;
 export type Suppression = typeof SUPPRESSIONS[number];
 
 /** What tells our own faults from the fleet's. */
@@ -231,6 +231,11 @@ export const ENGINE_METRICS = {
     [],
     WAIT_BUCKETS_US,
   ),
+  channelBreaker: gauge(
+    "cpra_channel_breaker",
+    "State of a channel's circuit breaker: 0 closed, 1 open (nothing is sent), 2 half open (one is tried).",
+    [["channel", "channel"]],
+  ),
   alertDelay: histogram(
     "cpra_alert_delay_seconds",
     "From the decision to alert to the channel having taken it.",
@@ -254,7 +259,7 @@ export const ENGINE_METRICS = {
   guardTrips: counter("cpra_guard_trips_total", "Times the guard became suspect.", [["cause", "guardCause"]]),
   alertsSuppressed: counter(
     "cpra_alerts_suppressed_total",
-    "Alerts not sent one by one: part of a digest, or a monitor it depends on is down.",
+    "Alerts kept back: part of a digest, a monitor it depends on is down, silenced, flapping, or a repetition of what somebody acknowledged.",
     [["color", "color"], ["reason", "suppression"]],
   ),
   canary: gauge(

@@ -177,6 +177,12 @@ export class EngineMetrics {
     (this.#cells[this.#at.alerts.offset + series] as number)++;
   }
 
+  /** State of the channel's breaker, see breaker.ts. */
+  setBreaker(channel: number, state: number): void {
+    const slot = this.#slotOfChannel[channel] ?? CHANNEL_SLOTS - 1;
+    this.#cells[this.#at.channelBreaker.offset + slot] = state;
+  }
+
   observeAlertDelay(us: number): void {
     this.#alertDelay.observe(0, us);
   }

@@ -4,8 +4,8 @@
  */
 import { assert } from "../base/assert.ts";
 import type { Color } from "../model/color.ts";
-import type { ChannelSpec, MonitorSpec } from "../model/monitor.ts";
-import type { CodePolicy, Policy, RemedyPolicy } from "./policy.ts";
+import type { ChannelSpec, LaterSpec, MonitorSpec } from "../model/monitor.ts";
+import type { CodePolicy, LaterPolicy, Policy, RemedyPolicy } from "./policy.ts";
 import { createValueTable, type ValueTable } from "./value_table.ts";
 
 export interface Interner {
@@ -32,17 +32,23 @@ export function createInterner(): Interner {
     return index;
   };
 
+  const laterOf = ({ afterMs, channels: specs }: LaterSpec): LaterPolicy => {
+    return { afterMs, channels: [...new Set(specs.map(channelOf))] };
+  };
+
   const codesOf = (codes: MonitorSpec["codes"]): Policy["codes"] => {
     const result: Partial<Record<Color, CodePolicy>> = {};
     for (const color of Object.keys(codes) as Color[]) {
       const code = codes[color];
       if (code === undefined) continue;
-      const { dispatch, cooldownMs, repeatMs } = code;
+      const { dispatch, cooldownMs, repeatMs, escalate, fallback } = code;
       result[color] = {
         dispatch,
         channels: [...new Set(code.channels.map(channelOf))],
         cooldownMs,
         repeatMs,
+        ...(escalate === undefined ? {} : { escalate: escalate.map(laterOf) }),
+        ...(fallback === undefined ? {} : { fallback: laterOf(fallback) }),
       };
     }
     return result;

@@ -19,12 +19,20 @@ export interface RemedyPolicy {
   readonly idempotent?: true;
 }
 
+/** The fields mean what they mean in model/monitor.ts; channels are indices. */
+export interface LaterPolicy {
+  readonly afterMs: number;
+  readonly channels: readonly number[];
+}
+
 export interface CodePolicy {
   readonly dispatch: Dispatch;
   /** Indices into the world's channels. */
   readonly channels: readonly number[];
   readonly cooldownMs: number;
   readonly repeatMs: number;
+  readonly escalate?: readonly LaterPolicy[];
+  readonly fallback?: LaterPolicy;
 }
 
 /** The fields mean what they mean in model/monitor.ts. */

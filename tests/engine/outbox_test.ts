@@ -2,6 +2,7 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { seededRandom } from "../../src/base/prng.ts";
+import { BREAKER_CLOSED, BREAKER_HALF_OPEN, BREAKER_OPEN } from "../../src/engine/breaker.ts";
 import { createOutbox, type Delivery, type Outbox, type OutboxOptions } from "../../src/engine/outbox.ts";
 import type { AlertMessage } from "../../src/model/message.ts";
 import type { DeliveryResult } from "../../src/model/plugin.ts";
@@ -109,12 +110,48 @@ test("retries wait a random share of 1 s, 2 s, 4 s … at most 5 min, never less
   const id = add(outbox, 1);
   let nowMs = 0;
   for (let attempt = 1; attempt <= 2000; attempt++) {
-    assert.deepEqual(takeDue(outbox, nowMs).map((delivery) => delivery.attempt), [attempt]);
+    const other = add(outbox, 2);
+    assert.deepEqual(takeDue(outbox, nowMs).find((delivery) => delivery.id === id)?.attempt, attempt);
     outbox.settle(id, RETRY, nowMs);
+    // The channel works: its breaker has no part in this.
+    outbox.settle(other, SENT, nowMs);
     assert.ok(outbox.nextDueMs(nowMs) - nowMs <= 300_000);
     nowMs = outbox.nextDueMs(nowMs);
   }
   assert.equal(outbox.counts.pending, 1, "nothing is given up");
+});
+
+test("a channel that fails five times in a row gets one delivery at a time, at growing distances, until it works", () => {
+  const changes: number[] = [];
+  const outbox = newOutbox({
+    channels: 2,
+    random: () => 0,
+    breakerChanged: (channel, { state }) => changes.push(10 * channel + state),
+  });
+  for (let row = 0; row < 40; row++) add(outbox, row);
+  const first = takeDue(outbox, 0);
+  assert.equal(first.length, 16);
+  for (const { id } of first) outbox.settle(id, RETRY, 0);
+  assert.deepEqual(changes, [BREAKER_OPEN]);
+  assert.equal(takeDue(outbox, 4999).length, 0, "nothing while it is open");
+  add(outbox, 1000, 1);
+  assert.deepEqual(rowsOf(takeDue(outbox, 4999)), [1000], "the other channel goes on");
+  assert.equal(outbox.nextDueMs(4999), 5000);
+  const [probe] = takeDue(outbox, 5000);
+  assert.equal(takeDue(outbox, 5000).length, 0, "one at a time");
+  outbox.settle(probe?.id as number, RETRY, 5100);
+  assert.equal(takeDue(outbox, 15_099).length, 0, "twice the span");
+  const [again] = takeDue(outbox, 15_100);
+  outbox.settle(again?.id as number, REFUSED, 15_200);
+  assert.deepEqual(changes, [
+    BREAKER_OPEN,
+    BREAKER_HALF_OPEN,
+    BREAKER_OPEN,
+    BREAKER_HALF_OPEN,
+    BREAKER_CLOSED,
+  ]);
+  assert.equal(takeDue(outbox, 15_200).length, 16, "a refusal is an answer: it works");
+  assert.equal(outbox.unaccounted(), 0);
 });
 
 test("Retry-After is a lower bound, up to an hour", () => {
@@ -222,6 +259,11 @@ const WINDOW = 2;
 
 class World {
   readonly items: Item[] = [];
+  /** Per channel; `untilMs` is null while it is not open. */
+  readonly breakers = Array.from(
+    { length: CHANNELS },
+    () => ({ failures: 0, opened: 0, untilMs: null as number | null, half: false }),
+  );
   nowMs = 0;
   share = 0;
   readonly outbox = createOutbox({ channels: CHANNELS, window: WINDOW, random: () => this.share });
@@ -244,14 +286,34 @@ class World {
     );
   }
 
+  window(channel: number): number {
+    const breaker = this.breakers[channel] as World["breakers"][number];
+    if (breaker.untilMs !== null) return 0;
+    return breaker.half ? 1 : WINDOW;
+  }
+
+  /** What a result that was an answer of the channel, or none, does to its breaker. */
+  learn(channel: number, answered: boolean): void {
+    const breaker = this.breakers[channel] as World["breakers"][number];
+    if (answered) return void Object.assign(breaker, { failures: 0, opened: 0, untilMs: null, half: false });
+    breaker.failures++;
+    if (breaker.untilMs !== null || (!breaker.half && breaker.failures < 5)) return;
+    breaker.untilMs = this.nowMs + Math.min(60_000, 5000 * 2 ** breaker.opened++);
+    breaker.half = false;
+  }
+
   candidates(channel: number): Item[] {
-    return this.flying(channel).length >= WINDOW
+    return this.flying(channel).length >= this.window(channel)
       ? []
       : this.items.filter((item) => item.channel === channel && this.mayGo(item));
   }
 
   dispatch(places: number): void {
     const served = Array<number>(CHANNELS).fill(0);
+    for (const breaker of this.breakers) {
+      if (breaker.untilMs === null || this.nowMs < breaker.untilMs) continue;
+      Object.assign(breaker, { untilMs: null, half: true });
+    }
     this.outbox.due(this.nowMs, (delivery) => {
       const item = this.items[delivery.id - 1] as Item;
       assert.ok(this.candidates(item.channel).includes(item), `delivery ${item.id} may go out`);
@@ -279,6 +341,7 @@ class World {
     const back = result === "lost" ? outbox.lost(item.id, nowMs) : outbox.settle(item.id, result, nowMs);
     assert.equal(back?.id, item.state === "flying" ? item.id : undefined);
     if (back === undefined) return;
+    if (result !== "lost") this.learn(item.channel, result.result !== "retry");
     if (result === "lost" && ++item.losses === 1) item.state = "ready";
     else if (result === "lost" || result.result === "retry") {
       const spanMs = Math.min(300_000, 1000 * 2 ** (item.attempt - 1));
@@ -377,7 +440,11 @@ test(
           world.nowMs = world.outbox.nextDueMs(world.nowMs);
           assert.ok(Number.isFinite(world.nowMs), "what is pending has a time");
           world.dispatch(Infinity);
-          assert.ok(world.flying().length > 0, "nextDueMs() named a time at which something goes out");
+          const open = world.breakers.some(({ untilMs }) => untilMs !== null);
+          assert.ok(
+            open || world.flying().length > 0,
+            "nextDueMs() named a time at which something goes out",
+          );
           world.check();
         }
       }),

@@ -41,24 +41,28 @@ const isDigest = (message: AlertMessage) => message.kind === "digest";
 const total = (sim: Sim, name: "alertsUnaccounted" | "alertsCoalesced" | "alertsCreated" | "digestsOpen") =>
   sim.metrics.total(name);
 
-test("3,000 monitors that fail together are at most 3 messages, with one resolve each", () => {
-  const monitors = many(3000, () => ({ intervalMs: 30_000, probe: at("10.1.2.3") }));
-  const sim = storm(monitors, (_, atMs) => atMs > MINUTE && atMs < 4 * MINUTE);
-  sim.run(4 * MINUTE - 1000);
-  const told = sim.alerts();
-  assert.ok(told.length >= 1 && told.length <= 3, `${told.length} messages`);
-  assert.ok(told.every(isDigest));
-  assert.match(told[0]?.summary ?? "", /failed together.*same host 10\.1\.2\.3/);
-  assert.match(told.at(-1)?.title ?? "", /3000 monitors failed together/);
-  assert.equal(told[0]?.nextSteps[0]?.startsWith("m"), true, "lists members");
-  sim.run(1.5 * MINUTE);
-  const resolves = sim.alerts().slice(told.length);
-  assert.deepEqual(resolves.map(({ color }) => color), ["green"]);
-  assert.equal(resolves[0]?.dedupKey, told[0]?.dedupKey, "the resolve finds its trigger");
-  assert.equal(total(sim, "alertsCoalesced"), 6000);
-  assert.equal(total(sim, "alertsUnaccounted"), 0);
-  assert.equal(total(sim, "digestsOpen"), 0);
-});
+test(
+  "3,000 monitors that fail together are at most 3 messages, with one resolve each",
+  { timeout: 60_000 },
+  () => {
+    const monitors = many(3000, () => ({ intervalMs: 30_000, probe: at("10.1.2.3") }));
+    const sim = storm(monitors, (_, atMs) => atMs > MINUTE && atMs < 4 * MINUTE);
+    sim.run(4 * MINUTE - 1000);
+    const told = sim.alerts();
+    assert.ok(told.length >= 1 && told.length <= 3, `${told.length} messages`);
+    assert.ok(told.every(isDigest));
+    assert.match(told[0]?.summary ?? "", /failed together.*same host 10\.1\.2\.3/);
+    assert.match(told.at(-1)?.title ?? "", /3000 monitors failed together/);
+    assert.equal(told[0]?.nextSteps[0]?.startsWith("m"), true, "lists members");
+    sim.run(1.5 * MINUTE);
+    const resolves = sim.alerts().slice(told.length);
+    assert.deepEqual(resolves.map(({ color }) => color), ["green"]);
+    assert.equal(resolves[0]?.dedupKey, told[0]?.dedupKey, "the resolve finds its trigger");
+    assert.equal(total(sim, "alertsCoalesced"), 6000);
+    assert.equal(total(sim, "alertsUnaccounted"), 0);
+    assert.equal(total(sim, "digestsOpen"), 0);
+  },
+);
 
 test("a message of a storm fits a slot of the code lane, whatever the names are", () => {
   const monitors = many(300, (index) => ({ name: `${"Überwachung 監視 ".repeat(12)}${index}` }));
@@ -203,7 +207,9 @@ for (const cutMs of [10_200, 12_000, 14_900, 20_000, 40_000]) {
 }
 
 for (let seed = 1; seed <= RUNS; seed++) {
-  test(`whatever fails when: people know of every failure, and nothing stays open (seed ${seed})`, () => {
+  test(`whatever fails when: people know of every failure, and nothing stays open (seed ${seed})`, {
+    timeout: 60_000,
+  }, () => {
     const random = seededRandom(seed);
     const count = 20 + Math.floor(random() * 100);
     const spans = Array.from({ length: count }, () => {

@@ -26,7 +26,12 @@ import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { MetricsView } from "../../src/telemetry/metrics_view.ts";
 import { createWorld, type World } from "../../src/world/world.ts";
 import { FleetFacts } from "../../src/engine/fleet_facts.ts";
-import { DIGEST_DEFAULTS, type DigestSettings } from "../../src/model/delivery.ts";
+import {
+  DIGEST_DEFAULTS,
+  type DigestSettings,
+  FLAP_DEFAULTS,
+  type FlapSettings,
+} from "../../src/model/delivery.ts";
 import type { MaintenanceWindow } from "../../src/model/maintenance.ts";
 import {
   GUARD_DEFAULTS,
@@ -61,6 +66,8 @@ export interface SimJob {
   readonly atMs: number;
   /** Parsed payload of remedies and alerts. */
   readonly payload: unknown;
+  /** Of an alert. */
+  readonly channel?: number;
 }
 
 export interface SimOptions {
@@ -79,6 +86,8 @@ export interface SimOptions {
   readonly remediation?: Partial<RemediationSettings>;
   /** Without it every alert goes out by itself, at once. */
   readonly digest?: Partial<DigestSettings>;
+  /** Without it nothing flaps. */
+  readonly flapping?: Partial<FlapSettings>;
   /** Without it the guard is off. */
   readonly guard?: Partial<GuardSettings>;
   readonly maintenance?: readonly MaintenanceWindow[];
@@ -189,6 +198,7 @@ export class Sim {
       },
       delivery: {
         digest: { ...DIGEST_DEFAULTS, enabled: options.digest !== undefined, ...options.digest },
+        flapping: { ...FLAP_DEFAULTS, enabled: options.flapping !== undefined, ...options.flapping },
       },
       observe: (event) => this.events.push(event),
     });
@@ -298,7 +308,14 @@ export class SimWorker implements WorkerThread {
         : undefined;
       const ofMonitor = this.lane === "pulse" || job.row < this.#world.count;
       const monitor = ofMonitor ? this.#world.name(job.row) : (payload as AlertMessage).monitor;
-      const ending = this.#behave({ lane: this.lane, row: job.row, monitor, atMs: nowMs, payload });
+      const ending = this.#behave({
+        lane: this.lane,
+        row: job.row,
+        monitor,
+        atMs: nowMs,
+        payload,
+        channel: job.aux0,
+      });
       if (ending.never === true) {
         this.hung = true;
         return;

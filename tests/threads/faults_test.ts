@@ -10,7 +10,7 @@ import type { WorkerLike } from "../../src/engine/web_worker.ts";
 import { NOTIFIERS } from "../../src/notifiers/registry.ts";
 import { LOCAL, PASS } from "../../src/model/outcome.ts";
 import type { Probe } from "../../src/model/plugin.ts";
-import { DIGEST_DEFAULTS } from "../../src/model/delivery.ts";
+import { DIGEST_DEFAULTS, FLAP_DEFAULTS } from "../../src/model/delivery.ts";
 import { GUARD_DEFAULTS, REMEDIATION_DEFAULTS } from "../../src/model/protection.ts";
 import { REMEDIES } from "../../src/remedies/registry.ts";
 import { simMonitor } from "../support/sim_engine.ts";
@@ -59,7 +59,7 @@ function start(monitors: readonly { readonly kind: string; readonly intervalMs: 
     sloMs: 100,
     listen: [],
     protection: { remediation: REMEDIATION_DEFAULTS, guard: GUARD_DEFAULTS },
-    delivery: { digest: DIGEST_DEFAULTS },
+    delivery: { digest: DIGEST_DEFAULTS, flapping: FLAP_DEFAULTS },
   });
   for (const [index, { kind, intervalMs }] of monitors.entries()) {
     const probe = { kind, target: "", config: {} };

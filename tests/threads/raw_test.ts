@@ -13,7 +13,7 @@ import { HOSTED, PULSE } from "../../src/lanes/lane.ts";
 import { FAIL, PASS } from "../../src/model/outcome.ts";
 import { NOTIFIERS } from "../../src/notifiers/registry.ts";
 import { HTTP } from "../../src/probes/http.ts";
-import { DIGEST_DEFAULTS } from "../../src/model/delivery.ts";
+import { DIGEST_DEFAULTS, FLAP_DEFAULTS } from "../../src/model/delivery.ts";
 import { GUARD_DEFAULTS, REMEDIATION_DEFAULTS } from "../../src/model/protection.ts";
 import { PROBES } from "../../src/probes/registry.ts";
 import { REMEDIES } from "../../src/remedies/registry.ts";
@@ -55,7 +55,7 @@ async function start(urls: readonly string[], raw = true) {
     sloMs: 100,
     listen: [],
     protection: { remediation: REMEDIATION_DEFAULTS, guard: GUARD_DEFAULTS },
-    delivery: { digest: DIGEST_DEFAULTS },
+    delivery: { digest: DIGEST_DEFAULTS, flapping: FLAP_DEFAULTS },
   });
   for (const [index, url] of urls.entries()) {
     const { target, shared } = HTTP.split(HTTP.schema.parse({ url }));
