@@ -1,7 +1,7 @@
 /**
  * Appends whole lines to a file or to standard output, for the notifiers log and console. Lines queued while a write is under way
  * go out together in the next one, so that a burst of a thousand alerts costs a few writes. Memory is bounded by the lane,
- * which has a bounded number of sends in flight. Does not sync to disk, rotate or limit the size.
+ * which has a bounded number of sends in flight. Does not sync to disk; rotation is rotation.ts.
  *
  * A file that ends in the middle of a line (disk full, a crash) is seen when it is opened, and the next write begins with a line
  * break: what was cut stays one broken line, and no later line is joined to it. Every failed write closes the file.
@@ -16,6 +16,8 @@ export interface LineTarget {
   /** `torn`: what is there ends in the middle of a line. */
   open(): Promise<{ readonly descriptor: number; readonly torn: boolean }>;
   close(descriptor: number): Promise<void>;
+  /** Before `bytes` are written: true when they belong into a file that has to be opened anew. Never rejects. */
+  stale?(descriptor: number, bytes: number): Promise<boolean>;
 }
 
 /** Lines longer than this still go out whole; a batch is only not made longer than this, bytes. */
@@ -88,7 +90,7 @@ export class LineWriter {
     let writtenBytes = 0;
     let failure: LineResult | undefined;
     try {
-      const descriptor = this.#descriptor ?? await this.#openDescriptor();
+      const descriptor = await this.#descriptorFor(bytes.length);
       while (writtenBytes < bytes.length) {
         writtenBytes += await writeSome(descriptor, bytes.subarray(writtenBytes));
       }
@@ -102,6 +104,13 @@ export class LineWriter {
       endBytes += pending.bytes.length;
       pending.settle(failure === undefined || endBytes <= writtenBytes ? "written" : failure);
     }
+  }
+
+  async #descriptorFor(bytes: number): Promise<number> {
+    const descriptor = this.#descriptor ?? await this.#openDescriptor();
+    if (await this.#target.stale?.(descriptor, bytes) !== true) return descriptor;
+    await this.#closeDescriptor();
+    return await this.#openDescriptor();
   }
 
   async #openDescriptor(): Promise<number> {
