@@ -18,6 +18,7 @@ import { startOpsgenieSink } from "./sink_opsgenie.ts";
 import { startPagerdutySink } from "./sink_pagerduty.ts";
 import { startPushoverSink } from "./sink_pushover.ts";
 import { startSlackSink } from "./sink_slack.ts";
+import { startSlackApiSink } from "./sink_slack_api.ts";
 import { startTeamsSink } from "./sink_teams.ts";
 import { startTelegramSink } from "./sink_telegram.ts";
 import { startTwilioSink } from "./sink_twilio.ts";
@@ -32,6 +33,7 @@ const SINKS: Readonly<Record<string, (port: number) => Promise<Sink>>> = {
   pagerduty: (port) => startPagerdutySink({ port }),
   pushover: (port) => startPushoverSink({ port }),
   slack: (port) => startSlackSink({ port }),
+  "slack-api": (port) => startSlackApiSink({ port }),
   teams: (port) => startTeamsSink({ port }),
   telegram: (port) => startTelegramSink({ port }),
   twilio: (port) => startTwilioSink({ port }),

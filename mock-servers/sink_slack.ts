@@ -15,7 +15,7 @@ export interface SlackSink extends Sink {
   readonly messages: readonly Fields[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
 const BLOCKS_MAX = 50;
 const TEXT_CHARS_MAX = 40_000;
@@ -28,7 +28,7 @@ export async function startSlackSink(options: SlackSinkOptions = {}): Promise<Sl
     if (request.method !== "POST") return words(400, "invalid_payload");
     const message = parseObject(request.body);
     if (message === undefined) return words(400, "invalid_payload");
-    const fault = messageFault(message);
+    const fault = slackMessageFault(message);
     if (fault !== undefined) return words(400, fault);
     messages.push(message);
     return words(200, "ok");
@@ -40,7 +40,7 @@ function words(status: number, body: string): SinkAnswer {
   return { status, headers: { "Content-Type": "text/html" }, body };
 }
 
-function messageFault(message: Fields): string | undefined {
+export function slackMessageFault(message: Fields): string | undefined {
   const { text, blocks, attachments } = message;
   if (text === undefined && blocks === undefined && attachments === undefined) return "no_text";
   if (text !== undefined && (typeof text !== "string" || text.length > TEXT_CHARS_MAX || !isEscaped(text))) {

@@ -18,15 +18,33 @@ export async function deliver(
   options: DeliverOptions,
   signal: AbortSignal,
 ): Promise<DeliveryResult> {
+  return (await exchange(call, options, signal)).result;
+}
+
+export interface Exchange {
+  readonly result: DeliveryResult;
+  /** Absent when there was none. */
+  readonly answer?: HttpAnswer;
+}
+
+/** The same for channels that go on with what the answer says. */
+export async function exchange(
+  call: HttpCall,
+  options: DeliverOptions,
+  signal: AbortSignal,
+): Promise<Exchange> {
   const answer = await callHttp(call, signal);
-  if (answer.kind === "failure") return { result: "retry", error: `${options.channel}: ${answer.text}` };
+  if (answer.kind === "failure") {
+    return { result: { result: "retry", error: `${options.channel}: ${answer.text}` } };
+  }
   const verdict = options.verdict?.(answer) ?? classifyAnswer(answer, SYSTEM_CLOCK.wallMs());
-  if (verdict.class === "ok") return { result: "sent" };
+  if (verdict.class === "ok") return { result: { result: "sent" }, answer };
   const reason = options.explain?.(answer) ?? "";
   const error = `${options.channel}: answered ${answer.status}${reason === "" ? "" : `: ${reason}`}`;
-  if (verdict.class === "refused") return { result: "refused", error };
+  if (verdict.class === "refused") return { result: { result: "refused", error }, answer };
   const { retryAfterMs } = verdict;
-  return retryAfterMs === undefined ? { result: "retry", error } : { result: "retry", error, retryAfterMs };
+  const pause = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return { result: { result: "retry", error, ...pause }, answer };
 }
 
 /** For channels that hold nothing open between two sends. */
