@@ -58,9 +58,12 @@ export class ResponseScan {
         chunked = true;
       } else if (nameBytes === LOCATION.length && matches(bytes, nameAt, LOCATION)) this.hasLocation = true;
       else if (nameBytes === CONNECTION.length && matches(bytes, nameAt, CONNECTION)) {
-        const from = bytes[valueAt] === SPACE ? valueAt + 1 : valueAt;
+        let from = valueAt;
+        let to = at;
+        while (from < to && isBlank(bytes[from] as number)) from++;
+        while (to > from && isBlank(bytes[to - 1] as number)) to--;
         // A second one is joined to the first by the reader, and means something else then.
-        const isKeepAlive = at - from === KEEP_ALIVE.length && matches(bytes, from, KEEP_ALIVE);
+        const isKeepAlive = to - from === KEEP_ALIVE.length && matches(bytes, from, KEEP_ALIVE);
         if (!isKeepAlive || hasConnection) this.keepsOpen = false;
         hasConnection = true;
       }
@@ -150,6 +153,10 @@ function afterChunks(bytes: Uint8Array, from: number, length: number): number {
     if (bodyBytes > BODY_LIMIT_BYTES || !isLineEnd(bytes, at, length)) return -1;
     at += 2;
   }
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
 }
 
 function isLineEnd(bytes: Uint8Array, at: number, length: number): boolean {

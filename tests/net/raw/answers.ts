@@ -53,6 +53,8 @@ function answer(random: Random): string {
       "Connection: close",
       "Connection: keep-alive",
       "connection:Keep-Alive",
+      "Connection:\t keep-alive \t",
+      "Connection:",
       "Connection: keep-alive, te",
       "Set-Cookie: a=b",
       "X-Folded: a\r\n b",

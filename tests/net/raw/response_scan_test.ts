@@ -40,6 +40,19 @@ test("the usual answers are decided without the reader", () => {
     `${COMPLETE} 200 ${0}`,
   );
   assert.equal(look("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"), "unsure");
+  const keepsOpen = (connection: string, version = "1.1", more = "") => {
+    look(`HTTP/${version} 200 OK\r\n${connection}Content-Length: 2\r\n\r\nok${more}`);
+    return scan.keepsOpen;
+  };
+  assert.equal(keepsOpen(""), true);
+  for (const value of ["keep-alive", "Keep-Alive", "\t keep-alive "]) {
+    assert.equal(keepsOpen(`Connection:${value}\r\n`), true, value);
+  }
+  for (const value of ["close", "keep-alive, close", ""]) {
+    assert.equal(keepsOpen(`Connection: ${value}\r\n`), false, value);
+  }
+  assert.equal(keepsOpen("", "1.0"), false);
+  assert.equal(keepsOpen("", "1.1", "more"), false);
   assert.equal(look("HTTP/1.1 100 Continue\r\n\r\n"), "unsure");
   assert.equal(look("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok"), "unsure");
 });
