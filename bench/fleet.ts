@@ -173,7 +173,7 @@ async function watch(cpra: RunningCpra, seconds: number): Promise<FleetFigures> 
 
 export const PULSE = 'pipeline="pulse"';
 
-function* fleetLines(run: FleetRun, target: Target): Generator<MonitorLine> {
+export function* fleetLines(run: FleetRun, target: Target): Generator<MonitorLine> {
   const { type, config } = MODES[run.mode];
   for (let index = 0; index < run.monitors; index++) {
     // Hung ones lie evenly among the others.

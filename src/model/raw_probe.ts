@@ -63,7 +63,7 @@ export interface Exchange {
   reusable: boolean;
 }
 
-/** Some echo requests (ICMP, ICMPv6) as a kind of check sees them. The target is an address literal. */
+/** Some echo requests (ICMP, ICMPv6) as a kind of check sees them. The target is an address literal or a name. */
 export interface EchoPlan {
   readonly transport: "echo";
   /** The address to send from; "" = the kernel's choice. */

@@ -1,7 +1,7 @@
 /**
  * Checks that a host answers echo requests (ICMP, ICMPv6): how many, and how fast. Typical load: 100,000 a second to address
- * literals on the raw lane; names come by here, some hundred a second. Where libc cannot be called, the system's ping program
- * is run instead, at about 2 ms of CPU a check.
+ * on the raw lane; by here come hosts that it does not take. Where libc cannot be called, the system's ping program is run
+ * instead, at about 2 ms of CPU a check.
  */
 import { isIP } from "node:net";
 import { durationField } from "../base/fields.ts";
@@ -93,7 +93,7 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   return {
     outcome: OUTCOMES[end.outcome] ?? "local",
     reason: reasonAt(end.reason),
-    value: end.value,
+    value: reasonAt(end.reason) === "response_timeout" ? request.timeoutMs : end.value,
     ...(end.text === undefined ? {} : { text: end.text }),
     ...(end.firstByteUs === 0 ? {} : { firstByteUs: end.firstByteUs + (dnsUs ?? 0) }),
     ...phases,

@@ -1,11 +1,12 @@
 /** The icmp probe on the raw engine, and what its echoes come to: the same for both engines. */
 import type { PerfDatum } from "../model/plugin.ts";
 import type { EchoPlan, EchoTally, IcmpError, RawProbe, Verdict } from "../model/raw_probe.ts";
+import { isPlainName } from "../net/raw/raw_names.ts";
 import { isPlainAddress } from "../net/raw/socket_address.ts";
 import type { SharedIcmpConfig } from "./icmp_config.ts";
 
 export const ICMP_RAW: RawProbe<SharedIcmpConfig> = {
-  suits: (target) => isPlainAddress(target),
+  suits: (target, _config, { names }) => isPlainAddress(target) || (names && isPlainName(target)),
   plan: (config) => echoPlan(config),
 };
 

@@ -6,6 +6,7 @@ import { openIdleListener } from "../../src/host/idle_listener.ts";
 import { NAME_FAILED, NAME_FOUND, NAME_MISSING, NAME_MISSING_BRIEFLY } from "../../src/model/names.ts";
 import { addressBytes } from "../../src/names/hosts_file.ts";
 import { HTTP } from "../../src/probes/http.ts";
+import { ICMP } from "../../src/probes/icmp.ts";
 import { TCP } from "../../src/probes/tcp.ts";
 import { createNameTable, NameKeeperEnd, NameTable } from "../../src/shm/name_table.ts";
 import { eventually, openSockets, serveRaw } from "../net/sockets.ts";
@@ -47,6 +48,10 @@ async function withRaw(
   const names = new Names();
   using raw = await createRawChecker({ table: names.buffer, prefer });
   if (raw === undefined) return context.skip("no FFI here");
+  // The sockets that all echo checks share stay open.
+  for (const source of ["127.0.0.1", "::1"]) {
+    for (const more of [{}, { source }]) await raw.check(ICMP, { host: source, ...more });
+  }
   const held = openSockets();
   await body(raw, names);
   assert.equal(raw.engine.inFlight, 0);
@@ -73,6 +78,31 @@ test("a check by name waits for its name, goes to its address and names the host
     assert.match(request, new RegExp(`^GET /x HTTP/1.1\r\nHost: web.test:${server.port}\r\n`));
     assert.equal(verdict(await raw.check(TCP, { host: "Web.Test", port: server.port })), "pass none 0");
     assert.deepEqual(names.asked(), []);
+  }));
+
+test("echo requests go to the address of a name, as soon as it is known", (context) =>
+  withRaw(context, async (raw, names) => {
+    const checks = Array.from(
+      { length: 5 },
+      () => raw.check(ICMP, { host: "Gate.test", count: 2, interval: 1 }),
+    );
+    assert.deepEqual(names.asked(), ["gate.test"]);
+    names.set("gate.test", ["::1", "127.0.0.1"]);
+    const results = await Promise.all(checks);
+    if (results[0]?.reason === "local_permission") {
+      return context.skip(`not permitted here: ${results[0].text}`);
+    }
+    for (const result of results) {
+      assert.equal(verdict(result), "pass none 0", `${result.text}`);
+      assert.ok((result.dnsUs ?? 0) > 0 && (result.firstByteUs ?? 0) > (result.dnsUs ?? 0));
+    }
+    // From an address of the other kind than is preferred.
+    assert.equal(verdict(await raw.check(ICMP, { host: "gate.test", source: "::1" })), "pass none 0");
+    const late = await raw.check(ICMP, { host: "silent.test" }, { timeoutMs: 100 });
+    assert.equal(`${verdict(late)} ${late.text}`, "local local_resolver 0 no answer in time");
+    names.set("gone.test", [], NAME_MISSING);
+    const gone = await raw.check(ICMP, { host: "gone.test" }, { retries: 1 });
+    assert.equal(`${verdict(gone)} ${gone.attempts}`, "fail name_not_found 0 2");
   }));
 
 test("addresses are tried in turn within the deadline; what one says of the target stands", (context) =>

@@ -26,6 +26,9 @@ import { type EchoClocks, EchoSlot } from "./echo_slot.ts";
 import { Batch, EchoSocket } from "./echo_socket.ts";
 import type { Epoll } from "./epoll.ts";
 import { failureOfErrno, localErrno } from "./errno.ts";
+import { NO_ANSWER } from "../names.ts";
+import { preferOf } from "./peer_address.ts";
+import { isName, NAME_POLL_MS, RawNames, RESOLVING } from "./raw_names.ts";
 import { emptyEcho, emptyFound, readAnswer, readEcho, writeEcho } from "./icmp_packet.ts";
 import {
   formatSocketAddress,
@@ -34,14 +37,15 @@ import {
   writeSocketAddress,
 } from "./socket_address.ts";
 
-/** A check as the engine gets it; the target is an address literal. */
+/** A check as the engine gets it; the target is an address literal, or a name where there are names. */
 export interface EchoCheck {
   readonly plan: EchoPlan;
   readonly timeoutMs: number;
   readonly retries: number;
 }
 
-export interface EchoEngineOptions extends Pick<RawEngineOptions, "slots" | "nowMs" | "target" | "ended"> {
+export interface EchoEngineOptions
+  extends Pick<RawEngineOptions, "slots" | "nowMs" | "target" | "ended" | "names"> {
   readonly libc: Libc;
   readonly epoll: Epoll;
   /** Numbers in epoll from here on are this engine's, SOCKETS_MOST of them. */
@@ -74,6 +78,8 @@ export class EchoEngine {
   readonly #target = new Uint8Array(TARGET_BYTES_MOST);
   readonly #time: Memory;
   readonly #onDeadline = (slot: number): void => this.#expire(slot);
+  readonly #onName = (slot: number): void => this.#nameChanged(slot);
+  readonly #names: RawNames | undefined;
   readonly #clocks: EchoClocks;
   readonly #place: Place = { hostFrom: 0, hostTo: 0, port: 0 };
   readonly #range = { from: 0, to: 0, family: 4 as 4 | 6, hasIpHeader: false };
@@ -89,6 +95,7 @@ export class EchoEngine {
     this.#sources = new SourceAddresses(libc);
     this.#batch = new Batch(libc);
     this.#slots = new Array<EchoSlot | undefined>(slots).fill(undefined);
+    this.#names = options.names && new RawNames(options.names);
     this.#time = libc.allocate(16);
     this.#clocks = { nowMs: options.nowMs, wallUs: () => this.#wallUs() };
   }
@@ -125,10 +132,13 @@ export class EchoEngine {
   expire(): void {
     for (const socket of this.#sockets) socket.forgetDrops();
     this.#deadlines.expire(this.#options.nowMs(), this.#onDeadline);
+    this.#names?.eachWaiting(this.#onName);
   }
 
   waitMs(mostMs: number): number {
-    return this.inFlight === 0 ? mostMs : this.#deadlines.waitMs(this.#options.nowMs(), mostMs);
+    if (this.inFlight === 0) return mostMs;
+    const waitMs = this.#deadlines.waitMs(this.#options.nowMs(), mostMs);
+    return this.#names?.isWaiting ? Math.min(waitMs, NAME_POLL_MS) : waitMs;
   }
 
   close(): void {
@@ -136,10 +146,42 @@ export class EchoEngine {
   }
 
   #begin(slot: EchoSlot): void {
-    const plan = slot.plan as EchoPlan;
-    slot.reset(this.#options.nowMs(), plan.count);
+    const { nowMs } = this.#options;
+    slot.reset(nowMs(), (slot.plan as EchoPlan).count);
     this.#place.hostTo = this.#options.target(slot.row, this.#target);
+    if (isName(this.#target, this.#place)) return this.#findName(slot);
     slot.addressBytes = writeSocketAddress(this.#target, this.#place, slot.address);
+    this.#beginAt(slot);
+  }
+
+  /** Goes on when there is an address; else it is waited for, or the attempt has ended. */
+  #findName(slot: EchoSlot): void {
+    const names = this.#names as RawNames;
+    const prefer = preferOf(slot.plan as EchoPlan);
+    const failure = names.find(slot, { text: this.#target, place: this.#place, prefer });
+    if (slot.phase === RESOLVING) {
+      return this.#deadlines.set(slot.slot, slot.attemptMs + slot.timeoutMs);
+    }
+    if (failure !== undefined) {
+      slot.settle(failure.outcome, failure.reason, failure.value, failure.text);
+      return this.#settled(slot);
+    }
+    slot.dnsUs = Math.max(1, Math.round((this.#options.nowMs() - slot.attemptMs) * 1000));
+    slot.addressBytes = names.writeAddress(slot, { port: 0, prefer }, slot.address);
+    this.#beginAt(slot);
+  }
+
+  /** The name of a waiting slot may have been answered. */
+  #nameChanged(slotNumber: number): void {
+    const slot = this.#slots[slotNumber] as EchoSlot;
+    if (slot.plan === undefined || slot.phase !== RESOLVING) return;
+    slot.phase = 0;
+    this.#place.hostTo = this.#options.target(slot.row, this.#target);
+    this.#findName(slot);
+  }
+
+  #beginAt(slot: EchoSlot): void {
+    const plan = slot.plan as EchoPlan;
     const socket = this.#socketFor(slot, plan);
     if (typeof socket === "number") return this.#fail(slot, socket, plan);
     slot.socket = socket;
@@ -174,6 +216,10 @@ export class EchoEngine {
   #expire(slotNumber: number): void {
     const slot = this.#slots[slotNumber] as EchoSlot;
     if (slot.plan === undefined) return;
+    if (slot.phase === RESOLVING) {
+      slot.settle("local", "local_resolver", 0, NO_ANSWER);
+      return this.#settled(slot);
+    }
     const isOver = this.#options.nowMs() >= slot.attemptMs + slot.timeoutMs;
     if (!isOver && slot.sent < slot.count) this.#send(slot, slot.socket as EchoSocket);
     else this.#judge(slot);

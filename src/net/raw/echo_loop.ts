@@ -1,5 +1,5 @@
 /**
- * The echo engine for a thread with an event loop: for names, which the raw lane does not resolve. Looks for answers every
+ * The echo engine for a thread with an event loop: where there is no raw lane, and for hosts that it does not take. Looks for answers every
  * POLL_MS while checks run; the kernel's time of arrival keeps round trips true all the same. Load: some hundred at a time.
  */
 import { randomInt } from "node:crypto";

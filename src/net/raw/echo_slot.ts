@@ -2,6 +2,7 @@
 import { type Outcome, OUTCOMES, type Reason, reasonIndex } from "../../model/outcome.ts";
 import type { RawEnd } from "../../model/raw_engine.ts";
 import type { EchoPlan, EchoTally, IcmpError } from "../../model/raw_probe.ts";
+import { type NamedSlot, NO_NAME } from "./raw_names.ts";
 import type { EchoSocket } from "./echo_socket.ts";
 import { SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
 
@@ -15,7 +16,7 @@ export interface EchoClocks {
   readonly wallUs: () => number;
 }
 
-export class EchoSlot implements RawEnd, EchoTally {
+export class EchoSlot implements RawEnd, NamedSlot, EchoTally {
   readonly slot: number;
   row = 0;
   plan: EchoPlan | undefined;
@@ -36,7 +37,12 @@ export class EchoSlot implements RawEnd, EchoTally {
   error: IcmpError | undefined;
   dropsBefore = 0;
   droppedHere = false;
-  readonly dnsUs = 0;
+  dnsUs = 0;
+  /** 0, or RESOLVING. */
+  phase = 0;
+  name = NO_NAME;
+  tries = 1;
+  nth = 0;
   readonly connectUs = 0;
   firstByteUs = 0;
   outcome = 0;
@@ -69,6 +75,9 @@ export class EchoSlot implements RawEnd, EchoTally {
   reset(nowMs: number, count: number): void {
     this.attempts++;
     this.attemptMs = nowMs;
+    this.dnsUs = 0;
+    this.phase = 0;
+    this.name = NO_NAME;
     this.check = (this.check + 1) >>> 0;
     this.count = count;
     this.sent = 0;
@@ -113,7 +122,7 @@ export class EchoSlot implements RawEnd, EchoTally {
     this.rttLeastUs = this.answered === 0 ? rttUs : Math.min(this.rttLeastUs, rttUs);
     this.rttMostUs = Math.max(this.rttMostUs, rttUs);
     this.#rttSumUs += rttUs;
-    this.firstByteUs ||= rttUs;
+    this.firstByteUs ||= this.dnsUs + rttUs;
     this.answered++;
   }
 

@@ -4,9 +4,9 @@ import type { Libc, Memory } from "../../host/libc.ts";
 import type { RawEngineOptions } from "../../model/raw_engine.ts";
 import { type Place, type StreamPlan, TARGET_BYTES_MOST } from "../../model/raw_probe.ts";
 import type { Failure } from "../failure.ts";
-import { isName, RawNames } from "./raw_names.ts";
+import { isName, NO_NAME, RawNames } from "./raw_names.ts";
 import { SOCKET_ADDRESS_BYTES, writeSocketAddress } from "./socket_address.ts";
-import { NO_NAME, type StreamSlot } from "./stream_slot.ts";
+import type { StreamSlot } from "./stream_slot.ts";
 
 export class PeerAddress {
   /** The struct sockaddr that write() leaves. */
@@ -46,7 +46,9 @@ export class PeerAddress {
 }
 
 /** A source address is of one kind, and its peers must be too. */
-function preferOf({ source, prefer }: StreamPlan): IpPreference | undefined {
+export function preferOf(
+  { source, prefer }: { readonly source: string; readonly prefer?: IpPreference | undefined },
+): IpPreference | undefined {
   if (source === "") return prefer;
   return source.includes(":") ? "ipv6_only" : "ipv4_only";
 }

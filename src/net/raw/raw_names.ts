@@ -11,7 +11,24 @@ import { NameTable } from "../../shm/name_table.ts";
 import type { Failure } from "../failure.ts";
 import { failureOfName, noSuchAddress } from "../names.ts";
 import { SOCKET_ADDRESS_BYTES } from "./socket_address.ts";
-import { RESOLVING, type StreamSlot } from "./stream_slot.ts";
+
+/** What a slot keeps of its name. */
+export interface NamedSlot {
+  readonly slot: number;
+  phase: number;
+  /** Entry in the table; NO_NAME: an address literal. */
+  name: number;
+  /** Addresses that the name has, at most so many are tried. */
+  tries: number;
+  /** Which of them the attempt is at. */
+  nth: number;
+}
+
+export const NO_NAME = -1;
+/** A phase: waits for its name. */
+export const RESOLVING = 4;
+/** How soon it is looked at again: the answer comes by shared memory, which epoll does not see. */
+export const NAME_POLL_MS = 1;
 
 interface Wanted {
   readonly text: Uint8Array;
@@ -38,7 +55,7 @@ export class RawNames {
   }
 
   /** Sets the slot's name and tries, or its phase to RESOLVING; otherwise why there is no address. */
-  find(slot: StreamSlot, { text, place, prefer = this.#prefer }: Wanted): Failure | undefined {
+  find(slot: NamedSlot, { text, place, prefer = this.#prefer }: Wanted): Failure | undefined {
     const table = this.#table;
     const entry = table.find(text, place.hostFrom, place.hostTo);
     if (entry < 0) return failureOfName(NAME_FAILED, NAME_FAULTS[FAULT_TABLE_FULL]);
@@ -64,7 +81,7 @@ export class RawNames {
 
   /** As writeSocketAddress() of the slot's present address; the first one's when there are fewer by now. */
   writeAddress(
-    slot: StreamSlot,
+    slot: NamedSlot,
     { port, prefer = this.#prefer }: { readonly port: number; readonly prefer: IpPreference | undefined },
     into: Uint8Array,
   ): number {

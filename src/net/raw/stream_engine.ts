@@ -23,16 +23,8 @@ import { NO_ANSWER } from "../names.ts";
 import { failureOfErrno, localErrno } from "./errno.ts";
 import { SOCKET_ADDRESS_BYTES, SourceAddresses } from "./socket_address.ts";
 import { PeerAddress } from "./peer_address.ts";
-import {
-  CLOSED,
-  CONNECTING,
-  NO_CONNECTION,
-  NO_NAME,
-  READING,
-  RESOLVING,
-  SENDING,
-  StreamSlot,
-} from "./stream_slot.ts";
+import { NAME_POLL_MS, NO_NAME, RESOLVING } from "./raw_names.ts";
+import { CLOSED, CONNECTING, NO_CONNECTION, READING, SENDING, StreamSlot } from "./stream_slot.ts";
 
 /** A check as the engine gets it; the target is ASCII. */
 export interface StreamCheck {
@@ -50,7 +42,6 @@ export interface StreamEngineOptions
 }
 
 const RECEIVE_BYTES = 64 * 1024;
-const NAME_POLL_MS = 1;
 /** Kept connections of a worker, in all. */
 const IDLE_MOST = 16_384;
 const EVENTS = (c.EPOLLIN | c.EPOLLOUT | c.EPOLLRDHUP | c.EPOLLET) >>> 0;
@@ -127,7 +118,6 @@ export class StreamEngine {
   waitMs(mostMs: number): number {
     if (this.inFlight === 0) return mostMs;
     const waitMs = this.#deadlines.waitMs(this.#options.nowMs(), mostMs);
-    // The answer comes by shared memory, which epoll does not see.
     return this.#peer.names?.isWaiting ? Math.min(waitMs, NAME_POLL_MS) : waitMs;
   }
 

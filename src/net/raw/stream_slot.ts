@@ -2,17 +2,15 @@
 import { HANDED_OVER, type Outcome, OUTCOMES, type Reason, reasonIndex } from "../../model/outcome.ts";
 import type { RawEnd } from "../../model/raw_engine.ts";
 import type { Exchange, StreamPlan } from "../../model/raw_probe.ts";
+import { type NamedSlot, NO_NAME } from "./raw_names.ts";
 
 export const CLOSED = 0;
 export const CONNECTING = 1;
 export const SENDING = 2;
 export const READING = 3;
-export const RESOLVING = 4;
 export const NO_CONNECTION = -1;
-/** The target is an address literal. */
-export const NO_NAME = -1;
 
-export class StreamSlot implements Exchange, RawEnd {
+export class StreamSlot implements Exchange, NamedSlot, RawEnd {
   readonly slot: number;
   readonly #nowMs: () => number;
   row = 0;
