@@ -38,6 +38,14 @@ export interface GuardEvent {
   readonly number: number;
 }
 
+interface Page {
+  /** Infinity when it is out. */
+  dueMs: number;
+  readonly number: number;
+  /** It is out since an earlier process: unless its scope is suspect again by then, that is over. */
+  overAtMs: number;
+}
+
 interface OpenRow {
   readonly openedMs: number;
   readonly scopes: readonly MassGuard[];
@@ -49,8 +57,8 @@ export class FleetGuard {
   readonly #groups = new Map<string, MassGuard>();
   readonly #slots = new Map<MassGuard, number>();
   readonly #openRows = new Map<number, OpenRow>();
-  /** Scope → when its page is due, or Infinity when it is out; its number. */
-  readonly #pages = new Map<MassGuard, { dueMs: number; readonly number: number }>();
+  /** Scope → its page. */
+  readonly #pages = new Map<MassGuard, Page>();
   readonly #checks = new Float64Array(PARTS);
   readonly #locals = new Float64Array(PARTS);
   readonly #canaries = CANARIES.map(() => ({ passed: false, failures: 0 }));
@@ -99,6 +107,19 @@ export class FleetGuard {
     for (const scope of scopes) scope.opened(nowMs);
   }
 
+  /**
+   * An earlier process sent the page of this scope, and it is not over. Returns its number here; undefined when there is no
+   * such scope any more.
+   */
+  resumePage(name: string, nowMs: number): number | undefined {
+    const scope = [...this.#slots.keys()].find((each) => each.name === name);
+    if (scope === undefined) return undefined;
+    const { windowMs, releaseMs } = this.#options.settings;
+    const number = ++this.#events;
+    this.#pages.set(scope, { dueMs: Infinity, number, overAtMs: nowMs + Math.min(windowMs, releaseMs) });
+    return number;
+  }
+
   checked(outcome: number): void {
     (this.#checks[this.#part] as number)++;
     if (outcome === LOCAL) (this.#locals[this.#part] as number)++;
@@ -122,7 +143,10 @@ export class FleetGuard {
     this.#checks[this.#part] = this.#locals[this.#part] = 0;
     this.#look(this.#fleet, nowMs, cause);
     for (const group of this.#groups.values()) if (!group.idle) this.#look(group, nowMs, undefined);
-    for (const [scope, page] of this.#pages) if (nowMs >= page.dueMs) this.#page(scope);
+    for (const [scope, page] of this.#pages) {
+      if (nowMs >= page.dueMs) this.#page(scope);
+      if (nowMs >= page.overAtMs && scope.state === CLEAR) this.#endPage(scope);
+    }
   }
 
   /** Whether repairs are held back: of everybody, or of a monitor in these groups. */
@@ -192,7 +216,7 @@ export class FleetGuard {
         down: scope.open,
       });
       if (!this.#pages.has(scope)) {
-        this.#pages.set(scope, { dueMs: nowMs + SETTLE_MS, number: ++this.#events });
+        this.#pages.set(scope, { dueMs: nowMs + SETTLE_MS, number: ++this.#events, overAtMs: Infinity });
       }
     } else if (scope.state === RELEASING) {
       log.warn("The guard releases repairs one by one", { scope: scope.name, down: scope.open });

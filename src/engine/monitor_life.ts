@@ -128,6 +128,9 @@ export class MonitorLife {
       if (admission !== "run") effects &= ~EFFECT.startRemedy;
     }
     const after = this.#state.state;
+    const { flags, attempts } = this.#options.world.columns;
+    // Not every change shows in the state: what goes on underneath maintenance does not, nor an attempt that is given back.
+    if (flags[row] !== this.#state.flags || attempts[row] !== this.#state.attempts) this.#options.touch(row);
     this.#store(row);
     if (effects === 0 && before === after && (after === STATE.up || after === STATE.pending)) return;
     const step = { row, event, before, after, effects, policy, cause, silently, held };
@@ -194,7 +197,9 @@ export class MonitorLife {
     }
     // Streaks matter where they lead to something soon; those of a monitor that is down begin anew after a restart.
     const matters = before !== after || (effects & ~EFFECT.failedAgain) !== 0;
-    if (matters || after === STATE.degraded || after === STATE.verifying) this.#options.touch(row);
+    if (matters || after === STATE.degraded || after === STATE.verifying || after === STATE.maintenance) {
+      this.#options.touch(row);
+    }
     if (effects & EFFECT.openIncident && incident !== undefined) {
       incident.opened = true;
       world.columns.incident[row] = incident.number;

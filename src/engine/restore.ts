@@ -148,7 +148,9 @@ function restoreMonitor(row: number, stands: StoredState, options: RestoreOption
   const { columns } = world;
   columns.state[row] = stands.state;
   columns.failures[row] = stands.failures;
-  columns.successes[row] = stands.successes;
+  // In the other states a failure that broke the streak may not have been written.
+  const streakIsKnown = stands.state === STATE.degraded || stands.state === STATE.verifying;
+  columns.successes[row] = streakIsKnown ? stands.successes : 0;
   columns.verifyLeft[row] = stands.verifyLeft;
   columns.attempts[row] = stands.attempts;
   columns.flags[row] = stands.flags;

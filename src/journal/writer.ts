@@ -85,7 +85,11 @@ export class Writer {
     this.#db.prepare("UPDATE repairs SET ended_ms = ?, how = 'lost' WHERE ended_ms IS NULL").run(ms(nowMs));
     this.#db.prepare("UPDATE incidents SET closed_ms = ? WHERE closed_ms IS NULL").run(ms(nowMs));
     for (const stands of monitors) this.#monitor(stands);
-    for (const alert of alerts) this.#alert(alert, nowMs);
+    for (const alert of alerts) {
+      this.#alert(alert, nowMs);
+      // One that was there already may have been tried since.
+      this.#prepared.putOff.run(alert.attempt, ms(alert.dueWallMs), alert.id);
+    }
     for (const repair of repairs) {
       this.#repair(repair);
       this.#db.prepare("UPDATE repairs SET ended_ms = NULL, how = '' WHERE incident = ? AND attempt = ?")
