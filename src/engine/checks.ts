@@ -34,6 +34,8 @@ const WAITING = 128;
 /** Of a routed row. */
 const laneOf = (bits: number) => bits & ON_HOSTED ? HOSTED : PULSE;
 
+const CERTIFICATE = reasonIndex("certificate");
+
 const DECODER = new TextDecoder();
 
 /** `refused`: something is there and takes no connections. */
@@ -197,6 +199,7 @@ export class Checks {
     columns.outcome[row] = result.outcome;
     columns.reason[row] = result.reason;
     columns.value[row] = result.value;
+    if (result.reason === CERTIFICATE && result.outcome === PASS) columns.certificateDay[row] = result.value;
     if (bits & FOR_THE_RECORD) return;
     this.#result = result;
     if (result.outcome === PASS) life.apply(row, EVENT.checkPassed, this.#cause);

@@ -59,11 +59,12 @@ function prepare(context: LaneContext, probes: readonly Probe[]): LaneWork {
           error: fault,
         });
       }
+      const { certificateDay } = result;
       return {
         outcome: OUTCOMES.indexOf(result.outcome),
-        reason: reasonIndex(result.reason),
+        reason: reasonIndex(certificateDay === undefined ? result.reason : "certificate"),
         attempts,
-        value: result.value,
+        value: certificateDay ?? result.value,
         dnsUs: result.dnsUs ?? 0,
         connectUs: result.connectUs ?? 0,
         firstByteUs: result.firstByteUs ?? 0,

@@ -61,6 +61,8 @@ export const REASONS = {
   tls_expires: "certificate valid for % days only",
   proxy_refused: "proxy answered %",
   local_proxy: "proxy failed",
+  // Of a passed check whose value is the day since 1970 on which the certificate it was shown ends.
+  certificate: "ok",
   // Of services that are asked in their own protocol.
   login_refused: "login refused",
   not_serving: "answers that it does not serve",

@@ -68,6 +68,8 @@ export interface ProbeResult {
   readonly dnsUs?: number;
   readonly connectUs?: number;
   readonly firstByteUs?: number;
+  /** Of a passed check: the day since 1970 on which the certificate that it was shown ends; absent = it looked at none. */
+  readonly certificateDay?: number;
   /** At most 64 values. */
   readonly perfdata?: readonly PerfDatum[];
 }

@@ -7,7 +7,7 @@ export function daysLeft(endMs: number, nowMs: number = Date.now()): number {
   return Math.max(0, Math.floor((endMs - nowMs) / DAY_MS));
 }
 
-/** The number of the day since 1970: what a passed check carries as its value, 0 = no certificate was looked at. */
+/** The number of the day since 1970. */
 export function dayOf(endMs: number): number {
   return Math.max(0, Math.floor(endMs / DAY_MS));
 }

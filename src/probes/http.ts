@@ -60,7 +60,8 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   const failure = await follow(attempt, new URL(request.target)) ?? checkCertificate(attempt);
   const { certificateEndMs: endMs, phases } = attempt;
   if (failure !== undefined) return { ...failure, ...phases };
-  return { outcome: "pass", reason: "none", value: endMs === undefined ? 0 : dayOf(endMs), ...phases };
+  const pass = { outcome: "pass", reason: "none", value: 0, ...phases } as const;
+  return endMs === undefined ? pass : { ...pass, certificateDay: dayOf(endMs) };
 }
 
 /** Goes from answer to answer until one is final; undefined = healthy. */

@@ -16,6 +16,7 @@ import { SMTP } from "./smtp.ts";
 import { SSH } from "./ssh.ts";
 import { SYSTEMD } from "./systemd.ts";
 import { TCP } from "./tcp.ts";
+import { TLS } from "./tls.ts";
 
 // A registry forgets the configurations' types: what comes out of a schema goes only into the same plug-in's split.
 export const PROBES: readonly Probe[] = [
@@ -25,6 +26,7 @@ export const PROBES: readonly Probe[] = [
   SCRIPT as Probe,
   DOCKER as Probe,
   DNS as Probe,
+  TLS as Probe,
   REDIS,
   POSTGRES,
   MYSQL,

@@ -14,6 +14,8 @@ export interface DetailSources {
   /** Descriptions of the channels, by index. */
   readonly channels: readonly string[];
   readonly log: IncidentLog;
+  /** Wall clock. */
+  readonly nowMs: number;
 }
 
 export function monitorSummary(world: WorldView, row: number): MonitorSummary {
@@ -41,7 +43,7 @@ export function monitorSummary(world: WorldView, row: number): MonitorSummary {
 /** Undefined too when the row is newer than the handles: the engine sends new ones once it is done adding. */
 export function monitorDetail(
   row: number,
-  { world, channels, log }: DetailSources,
+  { world, channels, log, nowMs }: DetailSources,
 ): MonitorDetail | undefined {
   const policy = world.policies[world.columns.policy[row] as number];
   if (policy === undefined) return undefined;
@@ -63,6 +65,7 @@ export function monitorDetail(
     labels,
     dependsOn,
     metadata,
+    certificate: certificateReport(world.columns.certificateDay[row] as number, nowMs),
     incident: incident === undefined ? null : openIncident(world, incident),
   };
 }
@@ -91,6 +94,14 @@ export function closedIncident({ event, lastError }: ClosedEntry): ClosedInciden
     durationSeconds: rounded((event.atMs - event.sinceMs) / 1000),
     error: lastError,
   };
+}
+
+const DAY_MS = 86_400_000;
+
+function certificateReport(day: number, nowMs: number): MonitorDetail["certificate"] {
+  if (day === 0) return null;
+  const validUntil = new Date(day * DAY_MS).toISOString().slice(0, 10);
+  return { validUntil, daysLeft: Math.max(0, day - Math.floor(nowMs / DAY_MS)) };
 }
 
 function remedyReport({ remedy }: Policy, target: string): MonitorDetail["remedy"] {

@@ -123,6 +123,8 @@ export interface MonitorDetail extends MonitorSummary {
   readonly labels: Readonly<Record<string, string>>;
   readonly dependsOn: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** The last one that a passed check was shown; null when it looked at none. */
+  readonly certificate: { readonly validUntil: string; readonly daysLeft: number } | null;
   readonly incident: OpenIncident | null;
 }
 

@@ -10,6 +10,7 @@ import { CANARIES, type EngineMetric } from "../telemetry/metric_table.ts";
 import { MetricsView } from "../telemetry/metrics_view.ts";
 import { MetricsWindow } from "../telemetry/metrics_window.ts";
 import { type BuildInfo, processFamilies } from "../telemetry/process_metrics.ts";
+import { certificateFamily } from "../telemetry/certificates.ts";
 import { listMonitors } from "../world/view.ts";
 import { attachWorld, type WorldView } from "../world/world.ts";
 import { milliseconds, quantilesMs, rounded } from "./figures.ts";
@@ -67,7 +68,12 @@ export function createSharedReaders(options: SharedReadersOptions): SharedReader
       loaded = true;
     },
     take: (events) => events.forEach((event) => log.take(event)),
-    exposition: () => renderExposition([...processFamilies(build), ...at.metrics.families()]),
+    exposition: () =>
+      renderExposition([
+        ...processFamilies(build),
+        ...at.metrics.families(),
+        certificateFamily(at.world, options.wallMs()),
+      ]),
     health: () => report(healthProblems),
     readiness: () => report(readinessProblems),
     status() {
@@ -86,7 +92,12 @@ export function createSharedReaders(options: SharedReadersOptions): SharedReader
     },
     monitor(name) {
       const row = at.world.find(name);
-      return row < 0 ? undefined : monitorDetail(row, { world: at.world, channels: at.channels, log });
+      return row < 0 ? undefined : monitorDetail(row, {
+        world: at.world,
+        channels: at.channels,
+        log,
+        nowMs: options.wallMs(),
+      });
     },
     pipelines: () => at.pipelines.map((name, index) => pipelineReport(at, { name, index })),
     incidents: (limit) => ({

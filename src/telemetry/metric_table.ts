@@ -278,6 +278,13 @@ export const ENGINE_METRICS = {
 export type EngineMetric = keyof typeof ENGINE_METRICS;
 
 /** Taken from the process or known at boot; computed when /metrics is read. Labels are given with the value. */
+/** Counted from the world when asked; see certificates.ts. */
+export const CERTIFICATES_METRIC = gauge(
+  "cpra_certificates",
+  "Monitors whose certificate, as last seen by a passed check, ends within this many days.",
+  [],
+);
+
 export const PROCESS_METRICS = {
   buildInfo: gauge("cpra_build_info", "Always 1; the labels say what runs.", []),
   cpu: counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", []),

@@ -3,7 +3,7 @@
  * Written by the engine thread only; workers and the server read with plain loads and may see a value a moment late.
  * Sized once at capacity: pages that no row has touched cost nothing.
  *
- * 66 bytes a row. Texts are in the arena (arena.ts); what many monitors share is a policy (policy.ts).
+ * 68 bytes a row. Texts are in the arena (arena.ts); what many monitors share is a policy (policy.ts).
  */
 import { type ColumnShape, type ColumnsOf, createLayout, type Layout } from "../shm/layout.ts";
 
@@ -30,6 +30,11 @@ const COLUMNS = {
   successes: { type: "u16", writer: "apply", meaning: "passed checks in a row, saturating" },
   verifyLeft: { type: "u16", writer: "apply", meaning: "passes still needed after a repair" },
   attempts: { type: "u16", writer: "apply", meaning: "repairs tried in this incident" },
+  certificateDay: {
+    type: "u16",
+    writer: "apply",
+    meaning: "day since 1970 on which the certificate last seen ends, 0 = none seen",
+  },
   state: { type: "u8", writer: "apply", meaning: "index into the states; 0 = pending" },
   flags: { type: "u8", writer: "apply", meaning: "bits of the state machine" },
   outcome: { type: "u8", writer: "apply", meaning: "index into OUTCOMES, of the last check" },

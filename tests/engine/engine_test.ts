@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FAIL, PASS } from "../../src/model/outcome.ts";
+import { FAIL, PASS, reasonIndex } from "../../src/model/outcome.ts";
 import { RETRY, SENT } from "../../src/lanes/code.ts";
 import {
   FAILS,
@@ -36,6 +36,23 @@ test("a healthy fleet is checked at its rate, spread over the interval, and nobo
   assert.ok(Math.max(...buckets) < 1.5 * 500, `spread over the interval: ${buckets}`);
   assert.equal(sim.metrics.total("checksMissed"), 0);
   assert.deepEqual(sim.alerts(), []);
+});
+
+test("a certificate that a passed check was shown is kept until another is seen, whatever comes between", () => {
+  const day = 20_500;
+  const sim = new Sim({
+    monitors: [simMonitor()],
+    behave: ({ lane, atMs }) => {
+      if (lane !== "pulse") return SENDS;
+      if (atMs > 4000) return { afterMs: 5, outcome: FAIL, reason: reasonIndex("status"), value: 500 };
+      return { afterMs: 5, outcome: PASS, reason: reasonIndex("certificate"), value: day };
+    },
+  });
+  sim.run(3000);
+  assert.equal(sim.world.columns.certificateDay[0], day);
+  sim.run(6000);
+  assert.equal(sim.world.columns.value[0], 500);
+  assert.equal(sim.world.columns.certificateDay[0], day);
 });
 
 test("each monitor keeps its phase over a restart", () => {

@@ -81,6 +81,15 @@ test("lists are filtered by state and by part of the name", () => {
   assert.deepEqual(readers.monitors({ limit: 9, name: "öß" }).monitors.map(({ name }) => name), ["größe/ü"]);
 });
 
+test("a certificate that was seen is told by its last day and the days left", () => {
+  const world = sampleWorld();
+  const { readers, clock } = readersOver(sampleShared(world));
+  assert.equal(readers.monitor("web-0")?.certificate, null);
+  world.columns.certificateDay[world.find("web-0")] = Math.floor(clock.wallMs / 86_400_000) + 12;
+  assert.deepEqual(readers.monitor("web-0")?.certificate, { validUntil: "2023-11-26", daysLeft: 12 });
+  assert.match(readers.exposition(), /^cpra_certificates\{days="14"\} 1$/m);
+});
+
 test("one monitor shows its policy, and no secret anywhere", () => {
   const { readers } = readersOver(sampleShared(sampleWorld()));
   const detail = readers.monitor("web-1");
