@@ -11,14 +11,8 @@ import type { AlertMessage } from "../model/message.ts";
 import type { Channel, DeliveryResult, Notifier } from "../model/plugin.ts";
 import type { HttpAnswer } from "../net/http_client.ts";
 import { alertFacts } from "./alert_facts.ts";
-import { boundedKey, cutChars } from "./alert_parts.ts";
+import { boundedKey, cutChars, headline, targetLink } from "./alert_parts.ts";
 import { deliver, NOTHING_OPEN } from "./deliver.ts";
-
-export interface PagerdutyConfig {
-  readonly url: string;
-  /** Absent in a documented form of the manifest; then nothing can be sent. */
-  readonly routingKey?: string;
-}
 
 const DEFAULT_URL = "https://events.pagerduty.com/v2/enqueue";
 
@@ -26,21 +20,40 @@ const CONFIG = z.strictObject({
   url: httpUrlField().default(DEFAULT_URL),
   routing_key: z.string().min(1).optional(),
   integration_key: z.string().min(1).optional(),
-}).transform((config, context): PagerdutyConfig => {
-  const { url, routing_key: routing, integration_key: integration } = config;
+  /** What cyan is: a change event, or the acknowledgement of the alert, which silences a red that follows. */
+  on_repair: z.enum(["change", "acknowledge"]).default("change"),
+  /** Shown with every alert: a runbook, a dashboard. */
+  links: z.array(z.strictObject({ href: httpUrlField(), text: z.string().min(1).max(200).optional() })).max(
+    20,
+  ).default(
+    [],
+  ),
+  images: z.array(z.strictObject({
+    src: httpUrlField().refine((src) => src.startsWith("https:"), "expected an https URL"),
+    href: httpUrlField().optional(),
+    alt: z.string().min(1).max(200).optional(),
+  })).max(20).default([]),
+}).transform((config, context) => {
+  const { url, routing_key: routing, integration_key: integration, on_repair: onRepair, links, images } =
+    config;
   if (routing !== undefined && integration !== undefined) {
     context.addIssue({ code: "custom", message: "expected one of routing_key, integration_key, not both" });
     return z.NEVER;
   }
   const routingKey = routing ?? integration;
-  return routingKey === undefined ? { url } : { url, routingKey };
+  // Absent in a documented form of the manifest; then nothing can be sent.
+  return { url, onRepair, links, images, ...(routingKey === undefined ? {} : { routingKey }) };
 });
+
+export type PagerdutyConfig = z.output<typeof CONFIG>;
 
 /** Characters. */
 const DEDUP_KEY_MAX = 255;
 const SUMMARY_MAX = 1024;
 
-const EVENT_OF: Readonly<Record<Color, "trigger" | "resolve" | "change">> = {
+type Event = "trigger" | "acknowledge" | "resolve" | "change";
+
+const EVENT_OF: Readonly<Record<Color, Event>> = {
   red: "trigger",
   yellow: "trigger",
   green: "resolve",
@@ -87,10 +100,10 @@ function openPagerduty(config: PagerdutyConfig): Channel {
   return {
     ...NOTHING_OPEN,
     send(message, signal) {
-      const kind = EVENT_OF[message.color];
+      const kind = message.color === "cyan" ? config.onRepair : EVENT_OF[message.color];
       // Beside …/v2/enqueue stands …/v2/change/enqueue.
       const url = kind === "change" ? new URL("change/enqueue", config.url).href : config.url;
-      const body = JSON.stringify({ routing_key: routingKey, ...eventOf(message, kind) });
+      const body = JSON.stringify({ routing_key: routingKey, ...eventOf(message, kind, config) });
       const headers = [["Content-Type", "application/json"]] as const;
       const explain = (answer: HttpAnswer) => pagerdutyReason(answer, routingKey);
       return deliver({ method: "POST", url, headers, body }, { channel, explain }, signal);
@@ -98,16 +111,17 @@ function openPagerduty(config: PagerdutyConfig): Channel {
   };
 }
 
-function eventOf(message: AlertMessage, kind: "trigger" | "resolve" | "change") {
+function eventOf(message: AlertMessage, kind: Event, config: PagerdutyConfig) {
   const dedupKey = boundedKey(message.dedupKey, DEDUP_KEY_MAX);
-  if (kind === "resolve") return { event_action: "resolve", dedup_key: dedupKey };
+  if (kind === "resolve" || kind === "acknowledge") return { event_action: kind, dedup_key: dedupKey };
   const common = {
-    summary: cutChars(`${message.title}: ${message.summary}`, SUMMARY_MAX),
+    summary: cutChars(headline(message), SUMMARY_MAX),
     source: message.target || message.monitor,
     timestamp: message.at,
     "custom_details": alertFacts(message),
   };
-  if (kind === "change") return { payload: common };
+  const links = [...linksOf(message), ...config.links];
+  if (kind === "change") return { payload: common, links };
   return {
     event_action: "trigger",
     dedup_key: dedupKey,
@@ -119,15 +133,15 @@ function eventOf(message: AlertMessage, kind: "trigger" | "resolve" | "change") 
       group: message.groups.join(", "),
       class: message.kind,
     },
-    links: linksOf(message),
+    links,
+    images: config.images,
   };
 }
 
-/** What was checked, one click away; an address with a user in it is not shown. */
+/** What was checked, one click away. */
 function linksOf(message: AlertMessage): readonly { readonly href: string; readonly text: string }[] {
-  if (!/^https?:\/\//.test(message.target) || !URL.canParse(message.target)) return [];
-  const url = new URL(message.target);
-  return url.username === "" ? [{ href: url.href, text: "target" }] : [];
+  const link = targetLink(message);
+  return link === undefined ? [] : [{ href: link, text: "target" }];
 }
 
 /** "message" and "errors" of the answer, with the key taken out should it be repeated there. */

@@ -41,6 +41,27 @@ test("pagerduty triggers, raises and resolves one alert, and pages nobody for cy
   assert.equal(trigger.payload.custom_details.error, "connection refused");
 });
 
+test("pagerduty shows the links and images of the configuration, and acknowledges on a repair when told to", async () => {
+  await using sink = await startPagerdutySink();
+  const channel = open({
+    url: `${sink.url}/v2/enqueue`,
+    routing_key: KEY,
+    on_repair: "acknowledge",
+    links: [{ href: "https://wiki.example.com/shop", text: "runbook" }],
+    images: [{ src: "https://graphs.example.com/shop.png", alt: "load" }],
+  });
+  const send = (color: Color) => channel.send(alertMessage({ color }), NEVER);
+  assert.deepEqual(await send("red"), { result: "sent" });
+  const trigger = JSON.parse(sink.requests[0]?.body ?? "");
+  assert.deepEqual(trigger.links[1], { href: "https://wiki.example.com/shop", text: "runbook" });
+  assert.deepEqual(trigger.images, [{ src: "https://graphs.example.com/shop.png", alt: "load" }]);
+  assert.deepEqual(await send("cyan"), { result: "sent" });
+  assert.equal(sink.alerts.get("cpra:shop:i1")?.status, "acknowledged");
+  assert.deepEqual(await send("green"), { result: "sent" });
+  assert.equal(sink.alerts.get("cpra:shop:i1")?.status, "resolved");
+  assert.equal(PAGERDUTY.schema.safeParse({ images: [{ src: "http://x/" }] }).success, false);
+});
+
 test("pagerduty keeps within the API's lengths, and a long resolve still finds its trigger", async () => {
   await using sink = await startPagerdutySink();
   const channel = open({ url: `${sink.url}/v2/enqueue`, routing_key: KEY });
@@ -105,7 +126,7 @@ test("pagerduty turns every fault of the service into the right result", async (
   assert.equal(await send(), "sent");
   assert.ok(!JSON.stringify(results).includes(KEY));
   assert.equal(
-    PAGERDUTY.describe({ url: `${sink.url}/v2/enqueue`, routingKey: KEY }),
+    PAGERDUTY.describe(PAGERDUTY.schema.parse({ url: `${sink.url}/v2/enqueue`, routing_key: KEY })),
     `pagerduty ${sink.url}`,
   );
 });
@@ -119,6 +140,9 @@ test("pagerduty accepts the documented form without a key, and then refuses to s
   assert.deepEqual(PAGERDUTY.schema.parse({ routing_key: KEY }), {
     url: "https://events.pagerduty.com/v2/enqueue",
     routingKey: KEY,
+    onRepair: "change",
+    links: [],
+    images: [],
   });
   assert.equal(PAGERDUTY.schema.safeParse({ routing_key: KEY, integration_key: KEY }).success, false);
   assert.equal(PAGERDUTY.schema.safeParse({ routing_key: "" }).success, false);
