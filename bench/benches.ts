@@ -8,6 +8,7 @@ import { benchOverload } from "./overload.ts";
 import { benchPeers } from "./peers.ts";
 import type { Report } from "./report.ts";
 import { benchScale } from "./scale.ts";
+import { benchSends } from "./sends.ts";
 import { benchSizing } from "./sizing.ts";
 
 export interface BenchOptions {
@@ -82,6 +83,7 @@ export const BENCHES = {
       seconds: quick ? 3 : 20,
     })
   ),
+  sends: one(({ quick }) => benchSends({ sends: quick ? 20 : 2000 })),
   peers: one((options) => benchPeers({ ...peerTerms(options, 1000), name: "peers", fastOnly: false })),
   "peers-fast": one((options) =>
     benchPeers({ ...peerTerms(options, 10_000), name: "peers-fast", fastOnly: true, slopeSeconds: 0 })
