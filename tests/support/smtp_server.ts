@@ -1,5 +1,6 @@
 /** A real SMTP server (npm smtp-server) that keeps what it is given, and misbehaves where a test says so. */
 import type { AddressInfo } from "node:net";
+import { format } from "node:util";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import type { KeyPair } from "../net/certificates.ts";
 
@@ -97,10 +98,7 @@ function withCode(responseCode: number, text: string): Error {
 
 /** The conversation, one line each. */
 function lineLogger(log: (line: string) => void) {
-  const write = (_fields: unknown, format: string, ...values: readonly unknown[]) => {
-    let next = 0;
-    log(String(format).replace(/%s/g, () => String(values[next++])));
-  };
+  const write = (_fields: unknown, ...words: readonly unknown[]) => log(format(...words));
   return {
     level: () => {},
     trace: write,
