@@ -11,7 +11,9 @@ import { aborted, stopSignal } from "../src/cli/signals.ts";
 import { startKubernetesApi } from "./kubernetes_api.ts";
 import type { Sink } from "./sink_faults.ts";
 import { startDiscordSink } from "./sink_discord.ts";
+import { startGooglechatSink } from "./sink_googlechat.ts";
 import { startGotifySink } from "./sink_gotify.ts";
+import { startMatrixSink } from "./sink_matrix.ts";
 import { startMattermostSink } from "./sink_mattermost.ts";
 import { startNtfySink } from "./sink_ntfy.ts";
 import { startOpsgenieSink } from "./sink_opsgenie.ts";
@@ -26,7 +28,9 @@ import { startWebhookSink } from "./sink_webhook.ts";
 
 const SINKS: Readonly<Record<string, (port: number) => Promise<Sink>>> = {
   discord: (port) => startDiscordSink({ port }),
+  googlechat: (port) => startGooglechatSink({ port }),
   gotify: (port) => startGotifySink({ port }),
+  matrix: (port) => startMatrixSink({ port }),
   mattermost: (port) => startMattermostSink({ port }),
   ntfy: (port) => startNtfySink({ port }),
   opsgenie: (port) => startOpsgenieSink({ port }),

@@ -19,7 +19,7 @@ const CONFIG = z.strictObject({
 type MattermostConfig = z.output<typeof CONFIG>;
 
 /** Characters: what a reader takes in; a post may have 16,383. */
-const TEXT_MAX = 700;
+const TEXT_MAX = 450;
 
 const EXAMPLE = `name: shop
 pulse_check:

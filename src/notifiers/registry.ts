@@ -5,8 +5,10 @@ import { CONSOLE } from "./console.ts";
 import { DISCORD } from "./discord.ts";
 import { EMAIL } from "./email.ts";
 import { EXEC } from "./exec.ts";
+import { GOOGLECHAT } from "./googlechat.ts";
 import { GOTIFY } from "./gotify.ts";
 import { LOG } from "./log.ts";
+import { MATRIX } from "./matrix.ts";
 import { MATTERMOST } from "./mattermost.ts";
 import { NTFY } from "./ntfy.ts";
 import { OPSGENIE } from "./opsgenie.ts";
@@ -31,6 +33,8 @@ export const NOTIFIERS: readonly Notifier[] = [
   TEAMS,
   TELEGRAM,
   MATTERMOST,
+  MATRIX,
+  GOOGLECHAT,
   PUSHOVER,
   NTFY,
   GOTIFY,

@@ -13,7 +13,7 @@ import { httpNotifier, jsonCall, jsonReason } from "./http_notifier.ts";
 const CONFIG = z.strictObject({ url: httpUrlField() });
 
 /** Characters. With them a card of the largest alert stays below 28 KB. */
-const TEXT_MAX = 600;
+const TEXT_MAX = 220;
 
 /** Styles of a Container. */
 const STYLE_OF: Readonly<Record<Color, string>> = {

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { startDiscordSink } from "../../mock-servers/sink_discord.ts";
 import type { Sink } from "../../mock-servers/sink_faults.ts";
 import { startGotifySink } from "../../mock-servers/sink_gotify.ts";
+import { startGooglechatSink } from "../../mock-servers/sink_googlechat.ts";
+import { startMatrixSink } from "../../mock-servers/sink_matrix.ts";
 import { startMattermostSink } from "../../mock-servers/sink_mattermost.ts";
 import { startNtfySink } from "../../mock-servers/sink_ntfy.ts";
 import { startOpsgenieSink } from "../../mock-servers/sink_opsgenie.ts";
@@ -27,6 +29,9 @@ const HOSTILE = [
   "<!channel> & <@U1> @everyone @all <b>x</b> </i>",
   "**bold** [link](http://evil.example) `code` ||spoiler|| # head",
   "&".repeat(500),
+  "*".repeat(500),
+  "\\".repeat(500),
+  '"'.repeat(500),
   "\u{1f600}".repeat(250),
   `half \ud800 a character`,
   "a".repeat(249) + "\u{1f600}",
@@ -245,5 +250,46 @@ test("opsgenie: one alert per incident, opened once, noted on, closed", async ()
   assert.deepEqual(wrong, {
     result: "refused",
     error: `opsgenie ${sink.url}: answered 401: Could not authenticate`,
+  });
+});
+
+test("matrix: an event per alert, whatever is repeated, and only trouble is more than a notice", async () => {
+  await using sink = await startMatrixSink();
+  const config = { url: `${sink.url}/`, token: sink.token, room: sink.room };
+  const channel = open("matrix", config);
+  const red = alertMessage({ key: "k1" });
+  for (const message of [red, red, alertMessage({ key: "k2", color: "green" })]) {
+    assert.deepEqual(await channel.send(message, NEVER), { result: "sent" });
+  }
+  const [first, second] = [...sink.events.values()];
+  assert.equal(sink.events.size, 2, "a repetition has the same transaction");
+  assertFacts(first);
+  assert.deepEqual([first?.msgtype, second?.msgtype], ["m.text", "m.notice"]);
+  await sendAll(channel);
+  const injected = await channel.send(alertMessage({ key: "k3", summary: "<img src=x>" }), NEVER);
+  assert.deepEqual(injected, { result: "sent" });
+  assert.ok([...sink.events.values()].at(-1)?.formatted_body?.includes("&lt;img src=x&gt;"));
+  const other = await open("matrix", { ...config, room: "!other:example.org" }).send(red, NEVER);
+  assert.deepEqual(other, {
+    result: "refused",
+    error: `matrix ${sink.url}: answered 403: You are not in the room`,
+  });
+});
+
+test("googlechat: a card below 32,000 bytes, in one thread per incident", async () => {
+  await using sink = await startGooglechatSink();
+  const channel = open("googlechat", { url: sink.hookUrl });
+  await sendAll(channel);
+  assertFacts(sink.messages[0]);
+  assert.equal(sink.messages[0]?.thread?.threadKey, "cpra:shop:i1");
+  assert.match(sink.requests[0]?.path ?? "", /messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD/);
+  await assertPause(sink, channel);
+  const wrong = await open("googlechat", { url: sink.hookUrl.replace("T0KEN", "x") }).send(
+    alertMessage(),
+    NEVER,
+  );
+  assert.deepEqual(wrong, {
+    result: "refused",
+    error: `googlechat ${sink.url}: answered 403: PERMISSION_DENIED`,
   });
 });

@@ -14,6 +14,8 @@ export const HTTP_CHANNELS: Readonly<Record<string, (url: string) => Readonly<Re
   teams: (url) => ({ url: `${url}/workflows/T0KEN/invoke?sig=T0KEN` }),
   telegram: (url) => ({ url, token: "123456:T0KEN", chat_id: 7 }),
   mattermost: (url) => ({ url: `${url}/hooks/T0KEN` }),
+  matrix: (url) => ({ url, token: "T0KEN", room: "!abc:example.org" }),
+  googlechat: (url) => ({ url: `${url}/v1/spaces/T0KEN/messages?key=T0KEN&token=T0KEN` }),
   pushover: (url) => ({ url, token: `aT0KEN${"a".repeat(24)}`, user: `uT0KEN${"u".repeat(24)}` }),
   ntfy: (url) => ({ url, topic: "T0KEN", token: "tk_T0KEN" }),
   gotify: (url) => ({ url, token: "T0KEN" }),
