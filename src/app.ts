@@ -125,7 +125,15 @@ export function createApp(options: AppOptions): App {
   metrics.setJournalHealthy(true);
   const wakeBuffer = createEngineWake();
   const wake = new EngineWake(wakeBuffer);
-  const server = new ServerLink({ make: options.makeServer, log, actions: options.actions ?? {} });
+  const server = new ServerLink({
+    make: options.makeServer,
+    log,
+    actions: options.actions ?? {},
+    takeSignals(signals) {
+      engine?.takeSignals(signals);
+      wake.wake();
+    },
+  });
   const profiled = options.listen.some(({ pprof }) => pprof);
   const links = createThreadLinks(server.post);
   const trace = new TickTrace(clock.monoMs);
@@ -204,6 +212,7 @@ export function createApp(options: AppOptions): App {
         trace,
         ...(createWake === undefined ? {} : { runsOnPulse }),
         probeKinds: registries.probes.map((probe) => probe.kind),
+        judged: registries.probes.filter((probe) => probe.judge !== undefined),
         remedyKinds: registries.remedies.map((remedy) => remedy.kind),
         newIncidentId: incidentIds(clock.wallMs(), restored.boot),
         protection: {
@@ -261,8 +270,10 @@ export function createApp(options: AppOptions): App {
 }
 
 /** What the server thread is told at its start, but for the shared memory. */
-function beginning({ build, commandLine, listen, sloMs, token }: AppOptions) {
-  return { build, commandLine, listen, sloMs, ...(token === undefined ? {} : { token }) };
+function beginning({ build, commandLine, listen, sloMs, token, registries }: AppOptions) {
+  const signalKinds = registries.probes.filter((probe) => probe.judge !== undefined && probe.takesSignals)
+    .map(({ kind }) => kind);
+  return { build, commandLine, listen, sloMs, signalKinds, ...(token === undefined ? {} : { token }) };
 }
 
 /** Makes this thread, the engine's, one that can be profiled. */

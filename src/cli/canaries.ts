@@ -5,7 +5,7 @@
  */
 import { defaultGateway, firstNameserver, readSystemFile } from "../host/network_facts.ts";
 import type { MonitorSpec, ProbeSpec } from "../model/monitor.ts";
-import type { Probe } from "../model/plugin.ts";
+import type { AnyProbe } from "../model/plugin.ts";
 import type { Canary } from "../telemetry/metric_table.ts";
 
 const INTERVAL_MS = 5000;
@@ -19,7 +19,7 @@ export interface CanarySpec {
 }
 
 /** `endpoint`: URL of our own server, if there is one. Empty without a probe for tcp. */
-export function canarySpecs(endpoint: string | undefined, probes: readonly Probe[]): CanarySpec[] {
+export function canarySpecs(endpoint: string | undefined, probes: readonly AnyProbe[]): CanarySpec[] {
   const tcp = probes.find(({ kind }) => kind === "tcp");
   if (tcp === undefined) return [];
   const own = endpoint === undefined ? undefined : new URL(endpoint);

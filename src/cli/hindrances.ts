@@ -1,8 +1,11 @@
 /** What keeps checks of a kind from running on this machine, said once per kind: their monitors stay unchecked, not down. */
-import type { Probe } from "../model/plugin.ts";
+import type { AnyProbe } from "../model/plugin.ts";
 
 /** `kinds`: monitors per kind. One line for people per kind that cannot be checked. */
-export function hindrances(kinds: ReadonlyMap<string, number>, probes: readonly Probe[]): readonly string[] {
+export function hindrances(
+  kinds: ReadonlyMap<string, number>,
+  probes: readonly AnyProbe[],
+): readonly string[] {
   const lines: string[] = [];
   for (const [kind, monitors] of kinds) {
     const hindrance = probes.find((probe) => probe.kind === kind)?.hindrance?.();

@@ -5,10 +5,20 @@
 import type { Clock } from "../base/clock.ts";
 import { HOSTED, PULSE } from "../lanes/lane.ts";
 import { EVENT } from "../model/event.ts";
-import { FAIL, HANDED_OVER, LOCAL, PASS, reasonAt, reasonIndex, reasonText } from "../model/outcome.ts";
+import {
+  FAIL,
+  HANDED_OVER,
+  LOCAL,
+  OUTCOMES,
+  PASS,
+  reasonAt,
+  reasonIndex,
+  reasonText,
+} from "../model/outcome.ts";
 import { emptyResult, type JobFields, type JobRequest, type ResultFields } from "../shm/records.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { World } from "../world/world.ts";
+import type { Judges } from "./judges.ts";
 import type { Cause, MonitorLife } from "./monitor_life.ts";
 import type { Offer } from "./queue.ts";
 import { RowQueue } from "./row_queue.ts";
@@ -37,6 +47,8 @@ const laneOf = (bits: number) => bits & ON_HOSTED ? HOSTED : PULSE;
 const CERTIFICATE = reasonIndex("certificate");
 
 const DECODER = new TextDecoder();
+const ENCODER = new TextEncoder();
+const NO_TEXT = new Uint8Array(0);
 
 /** `refused`: something is there and takes no connections. */
 export type CanaryAnswer = "passed" | "refused" | "none";
@@ -61,6 +73,8 @@ export interface ChecksOptions {
   readonly runsOnPulse: (row: number) => boolean;
   /** `lane`: PULSE or HOSTED. */
   readonly offer: (lane: number, job: JobRequest) => Offer;
+  /** Rows that no worker checks. */
+  readonly judges: Pick<Judges, "has" | "judge">;
   readonly guards: CheckGuards;
 }
 
@@ -71,7 +85,9 @@ export class Checks {
   readonly #waiting = new Map([[PULSE, new RowQueue()], [HOSTED, new RowQueue()]]);
   /** Policy index → probe kind index. */
   readonly #kindOfPolicy: number[] = [];
-  #text: Uint8Array = new Uint8Array(0);
+  /** Rows that came due and are judged here, in this turn. */
+  #toJudge: number[] = [];
+  #text: Uint8Array = NO_TEXT;
   #result: Readonly<ResultFields> | undefined;
   readonly #cause = (): Cause => this.#describe();
 
@@ -90,7 +106,8 @@ export class Checks {
 
   /** The row is due; lateMs is how far behind its schedule that is seen, negative when its worker begins it later. */
   dispatch(row: number, scheduleLateMs: number): void {
-    const { world, metrics } = this.#options;
+    const { world, metrics, judges } = this.#options;
+    if (row < world.count && judges.has(row)) return void this.#toJudge.push(row);
     const { columns } = world;
     const bits = this.#routed(row);
     if ((bits & COUNTED) === 0 && row < world.count) metrics.countDue(1);
@@ -102,6 +119,25 @@ export class Checks {
     if (this.#send(row, bits & EXTRA ? 0 : scheduleLateMs)) return;
     columns.job[row] = (bits & ~(COUNTED | EXTRA)) | WAITING;
     this.#waiting.get(laneOf(bits))?.push(row);
+  }
+
+  /** Judges what came due, now that the schedule is not being walked. */
+  judgeDue(): void {
+    const { world: { columns }, judges, metrics } = this.#options;
+    const rows = this.#toJudge;
+    if (rows.length === 0) return;
+    this.#toJudge = [];
+    for (const row of rows) {
+      columns.job[row] = 0;
+      const result = judges.judge(row);
+      if (result === undefined) continue;
+      const outcome = OUTCOMES.indexOf(result.outcome);
+      metrics.countDue(1);
+      metrics.countCheck(this.#kindIndex(row), outcome, 0);
+      this.#text = result.text === undefined ? NO_TEXT : ENCODER.encode(result.text);
+      const reason = reasonIndex(result.reason);
+      this.#settle({ ...emptyResult(), row, outcome, reason, value: result.value });
+    }
   }
 
   /** Rows that found no place are offered again, in their order, as long as there is one. */
@@ -178,7 +214,7 @@ export class Checks {
     if (columns.generation[row] !== job.generation || (bits & IN_FLIGHT) === 0) return;
     if (lost && bits & LOST_ONCE) {
       metrics.countCheck(this.#kindIndex(row), LOCAL, 0);
-      this.#text = new Uint8Array(0);
+      this.#text = NO_TEXT;
       this.#settle({ ...emptyResult(), row, outcome: LOCAL, reason: reasonIndex("worker_lost") });
       return;
     }

@@ -44,7 +44,7 @@ export function parentRows(
 }
 
 /** One pass over the identities; only rows whose hash fits are read. */
-function rowsByName(world: WorldView, names: ReadonlySet<string>): Map<string, number> {
+export function rowsByName(world: WorldView, names: ReadonlySet<string>): Map<string, number> {
   const found = new Map<string, number>();
   if (names.size === 0) return found;
   const wanted = new Set([...names].map(hashText));

@@ -6,6 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { HOSTED, PULSE } from "../lanes/lane.ts";
 import type { Restored, Standing } from "../model/journal_record.ts";
+import type { ReceivedSignal } from "../model/signal.ts";
 import { STATE } from "../model/state.ts";
 import { TickTrace } from "../telemetry/tick_trace.ts";
 import type { AlertControl } from "./alert_control.ts";
@@ -46,6 +47,8 @@ export interface Engine {
   readonly busy: boolean;
   /** The kill switch: true holds all repairs back that have not begun. */
   freeze(frozen: boolean): void;
+  /** What came from outside for these rows; they are judged at once. */
+  takeSignals(signals: readonly ReceivedSignal[]): void;
   /** SIGUSR1. */
   reopen(): void;
   /** Ends every worker: those that can stop finish first, up to the caller's patience. */
@@ -135,6 +138,7 @@ class LoopEngine implements Engine {
         SCHEDULE_BUDGET,
         (row, lateMs) => this.#parts.checks.dispatch(row, lateMs),
       );
+      this.#parts.checks.judgeDue();
     }
     trace.mark();
     this.#parts.protection.tick(startMs);
@@ -190,6 +194,13 @@ class LoopEngine implements Engine {
 
   freeze(frozen: boolean): void {
     this.#parts.protection.freeze(frozen);
+  }
+
+  takeSignals(signals: readonly ReceivedSignal[]): void {
+    const { judges, checks } = this.#parts;
+    for (const { row, signal } of signals) {
+      if (judges.take(row, signal)) checks.checkNow(row);
+    }
   }
 
   reopen(): void {

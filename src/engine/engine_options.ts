@@ -5,6 +5,7 @@ import type { Random } from "../base/prng.ts";
 import type { Lane } from "../lanes/lane.ts";
 import type { DeliverySettings } from "../model/delivery.ts";
 import type { Restored } from "../model/journal_record.ts";
+import type { JudgedProbe } from "../model/plugin.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import type { TickTrace } from "../telemetry/tick_trace.ts";
 import type { World } from "../world/world.ts";
@@ -31,6 +32,8 @@ export interface EngineOptions {
   /** Whether the pulse lane runs this row's checks, else the hosted lane; absent = all of them. Asked once per row. */
   readonly runsOnPulse?: (row: number) => boolean;
   readonly probeKinds: readonly string[];
+  /** Kinds whose monitors the engine judges itself; absent = none. */
+  readonly judged?: readonly JudgedProbe[];
   readonly remedyKinds: readonly string[];
   /** Unique over restarts; `number` is unique within this process. */
   readonly newIncidentId: (number: number) => string;

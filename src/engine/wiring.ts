@@ -11,6 +11,7 @@ import { DueHeap } from "./due_heap.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { createIncidents, type Incidents } from "./incidents.ts";
 import { Ledger } from "./ledger.ts";
+import { Judges } from "./judges.ts";
 import { MonitorLife, type Timer } from "./monitor_life.ts";
 import type { Offer } from "./queue.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -29,6 +30,7 @@ export interface EngineParts {
   readonly incidents: Incidents;
   readonly life: MonitorLife;
   readonly checks: Checks;
+  readonly judges: Judges;
   readonly acts: Acts;
   readonly outbox: Outbox;
   readonly ledger: Ledger;
@@ -53,8 +55,15 @@ export function wireEngine(options: EngineOptions): EngineParts {
     acts: () => acts,
   });
   const life: MonitorLife = wireLife(options, guts, { protection, acts: () => acts });
+  const judges = new Judges({
+    ...options,
+    judged: options.judged ?? [],
+    store: guts.ledger,
+    stored: options.restored?.facts ?? [],
+  });
   const checks = new Checks({
     ...options,
+    judges,
     life,
     schedule: guts.schedule,
     kinds: options.probeKinds,
@@ -85,7 +94,7 @@ export function wireEngine(options: EngineOptions): EngineParts {
     silences: protection.silences,
     announce: (announcement) => acts.announce(announcement),
   });
-  return { ...guts, pipelines, sizers, life, checks, acts, protection, restoring, control };
+  return { ...guts, pipelines, sizers, life, checks, judges, acts, protection, restoring, control };
 }
 
 function createGuts(

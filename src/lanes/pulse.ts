@@ -6,7 +6,7 @@
 import { oneLine } from "../base/log.ts";
 import type { NamesHandle } from "../model/names.ts";
 import { LOCAL, OUTCOMES, reasonIndex } from "../model/outcome.ts";
-import type { Probe, ProbeResult } from "../model/plugin.ts";
+import type { AnyProbe, ProbeResult } from "../model/plugin.ts";
 import type { JobFields } from "../shm/records.ts";
 import type { Policy } from "../world/policy.ts";
 import { runCheck } from "./run_check.ts";
@@ -25,7 +25,7 @@ const TEXT_BYTES = 200;
 
 /** What the lane needs of the network's side. */
 export interface PulseWorkerOptions {
-  readonly probes: readonly Probe[];
+  readonly probes: readonly AnyProbe[];
   /** Where this thread looks names up from now on. */
   readonly useNames: (names: NamesHandle | undefined) => void;
 }
@@ -37,14 +37,14 @@ export function startPulseWorker(scope: WorkerScope, { probes, useNames }: Pulse
   });
 }
 
-function prepare(context: LaneContext, probes: readonly Probe[]): LaneWork {
+function prepare(context: LaneContext, probes: readonly AnyProbe[]): LaneWork {
   const byKind = new Map(probes.map((probe) => [probe.kind, probe]));
   return {
     async execute(job) {
       const { world } = context;
       const policy = world.policies[world.columns.policy[job.row] as number] as Policy;
       const probe = byKind.get(policy.probe.kind);
-      if (probe === undefined) return unknownKind(job);
+      if (probe?.run === undefined) return unknownKind(job);
       const request = {
         monitor: world.name(job.row),
         target: world.target(job.row),

@@ -1,7 +1,7 @@
 /** The plug-ins as the manifest looks them up: by any of their names, with the keys that their configurations know. */
 import { assert } from "../base/assert.ts";
 import { suggest } from "../base/suggest.ts";
-import type { Notifier, PluginInfo, Probe, Registries, Remedy } from "../model/plugin.ts";
+import type { AnyProbe, Notifier, PluginInfo, Registries, Remedy } from "../model/plugin.ts";
 import type { IsProbeName } from "./canonical_key.ts";
 import { inputJsonSchema, type JsonSchema, keysAt } from "./schema_keys.ts";
 
@@ -22,7 +22,7 @@ export interface Shelf<P> {
 }
 
 export interface Catalog {
-  readonly probes: Shelf<Probe>;
+  readonly probes: Shelf<AnyProbe>;
   readonly remedies: Shelf<Remedy>;
   readonly notifiers: Shelf<Notifier>;
   readonly isProbeName: IsProbeName;

@@ -154,9 +154,16 @@ function keepName(
     const at = scope.placeOf(["depends_on", index], "value");
     reader.openReferences.push({ name: dependency, monitor: name, place: at, path: `depends_on[${index}]` });
   }
-  if (monitor.dependsOn.length > 0) {
-    const at = scope.placeOf(["depends_on"], "value");
-    reader.dependencies.push({ monitor: name, dependsOn: monitor.dependsOn, place: at });
+  const { watches = [] } = monitor;
+  for (const watched of watches) {
+    if (watched === name) scope.report(["pulse_check"], "a monitor cannot look at itself");
+    if (reader.names.has(watched)) continue;
+    const at = scope.placeOf(["pulse_check"], "value");
+    reader.openReferences.push({ name: watched, monitor: name, place: at, path: "pulse_check" });
+  }
+  if (monitor.dependsOn.length + watches.length > 0) {
+    const at = scope.placeOf([monitor.dependsOn.length > 0 ? "depends_on" : "pulse_check"], "value");
+    reader.dependencies.push({ monitor: name, dependsOn: [...monitor.dependsOn, ...watches], place: at });
   }
   if (reader.groups.size > 0) warnOfGroups(scope, reader, monitor.groups);
   return scope.failed ? undefined : monitor;

@@ -214,7 +214,9 @@ class Loader {
     for (const list of parseText(chunk)) {
       if (list.ok !== true) return false;
       readList(reader, { file: entries, list }, ({ place, monitor }) => {
-        if (monitor === undefined || monitor.dependsOn.length > 0) return void (isClean = false);
+        if (monitor === undefined || monitor.dependsOn.length > 0 || monitor.watches !== undefined) {
+          return void (isClean = false);
+        }
         this.#rows.add({ spec: this.#specNumber(monitor), line: place.line, column: place.column }, {
           name: monitor.name,
           target: monitor.probe.target,

@@ -1,7 +1,7 @@
 /** `pulse_check` (or `pulse`) → the probe, its times and thresholds. */
 import { DURATION_FORMS, formatDuration } from "../base/duration.ts";
 import type { MonitorSpec } from "../model/monitor.ts";
-import type { Probe } from "../model/plugin.ts";
+import type { AnyProbe } from "../model/plugin.ts";
 import { type Catalog, type Kind, unknownKindMessage } from "./catalog.ts";
 import { foundWord, typeWord } from "./found_value.ts";
 import { isMapping } from "./layers.ts";
@@ -24,6 +24,7 @@ export type PulsePart = Pick<
   | "healthyThreshold"
   | "verificationChecks"
   | "verificationTimeoutMs"
+  | "watches"
 >;
 
 export function readPulse(
@@ -53,7 +54,7 @@ export function readPulse(
   const retries = block && readRetries(scope, { block, value, path });
   const times = shape && readTimes(scope, shape, path);
   if (shape === undefined || probe === undefined || retries === undefined) return undefined;
-  return times && { probe, retries, ...times, ...readThresholds(scope, shape, path) };
+  return times && { ...probe, retries, ...times, ...readThresholds(scope, shape, path) };
 }
 
 interface Block {
@@ -65,7 +66,7 @@ interface Block {
 
 function findBlock(scope: Scope, pulse: {
   readonly kinds: { readonly catalog: Catalog };
-  readonly kind: Kind<Probe>;
+  readonly kind: Kind<AnyProbe>;
   readonly value: Readonly<Record<string, unknown>>;
   readonly path: Path;
 }): Block | undefined {
@@ -97,11 +98,15 @@ function findBlock(scope: Scope, pulse: {
   return { value: rest, path: [...path, name], retries };
 }
 
-function readProbe(scope: Scope, kind: Kind<Probe>, block: Block): MonitorSpec["probe"] | undefined {
+type ProbePart = Pick<MonitorSpec, "probe" | "watches">;
+
+function readProbe(scope: Scope, kind: Kind<AnyProbe>, block: Block): ProbePart | undefined {
   const read = readConfig(scope, kind, { ...block, alsoAllowed: ["retries"] });
   if (read === undefined) return undefined;
   const { target, shared } = kind.plugin.split(read.config);
-  return { kind: kind.plugin.kind, target, config: shared };
+  const probe = { kind: kind.plugin.kind, target, config: shared };
+  const watches = kind.plugin.judge === undefined ? [] : kind.plugin.watches(shared);
+  return watches.length === 0 ? { probe } : { probe, watches };
 }
 
 /** Beside the block or inside it; both only when they agree. */

@@ -78,5 +78,7 @@ export interface MonitorSpec {
   readonly groups: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly dependsOn: readonly string[];
+  /** Monitors that the check itself looks at; absent = none. */
+  readonly watches?: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
 }

@@ -10,6 +10,8 @@ import type { Schema } from "../base/schema.ts";
 import type { AlertMessage } from "./message.ts";
 import type { Reason } from "./outcome.ts";
 import type { RawProbe } from "./raw_probe.ts";
+import type { Signals } from "./signal.ts";
+import type { StateName } from "./state.ts";
 
 export interface PluginInfo<Config> {
   /** The word in the manifest: lower case. */
@@ -85,7 +87,8 @@ export interface QuickTarget {
   target(value: string): string | undefined;
 }
 
-export interface Probe<Config = unknown> extends PluginInfo<Config> {
+/** A kind of check, whoever runs it. */
+export interface ProbeInfo<Config = unknown> extends PluginInfo<Config> {
   readonly quick?: QuickTarget;
   readonly split: (config: Config) => SplitConfig;
   /** Most file descriptors one check holds at a time. */
@@ -94,10 +97,40 @@ export interface Probe<Config = unknown> extends PluginInfo<Config> {
   readonly estimateMs: number;
   /** Why checks of this kind cannot run on this machine, and what to do about it; undefined: nothing is known to be in the way. */
   hindrance?(): string | undefined;
+}
+
+/** A check that a worker runs. */
+export interface Probe<Config = unknown> extends ProbeInfo<Config> {
   run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeResult>;
   /** The same check on the raw engine; absent when this kind has none. */
   readonly raw?: RawProbe;
+  readonly judge?: undefined;
 }
+
+/** What the engine knows that a check can be judged by, without asking anybody. */
+export interface JudgeFacts {
+  readonly config: unknown;
+  /** Of the clock that the times of `signals` are on. */
+  readonly nowMs: number;
+  /** Of the monitors that `watches` names, in its order; undefined: there is none of this name. */
+  readonly states: readonly (StateName | undefined)[];
+  /** Empty unless the kind takes signals. */
+  readonly signals: Signals;
+}
+
+/** A check that asks nobody: the engine judges it on its own thread, so it is pure and takes microseconds. */
+export interface JudgedProbe<Config = unknown> extends ProbeInfo<Config> {
+  readonly run?: undefined;
+  readonly raw?: undefined;
+  /** Names of the monitors it looks at: each has to exist, and none may look back, however far around. */
+  watches(config: unknown): readonly string[];
+  /** Whether callers of /ping/TOKEN can signal to its monitors; their target is signalTarget(TOKEN). */
+  readonly takesSignals: boolean;
+  /** undefined: nothing can be said yet, and the monitor stays as it is. */
+  judge(facts: JudgeFacts): ProbeResult | undefined;
+}
+
+export type AnyProbe<Config = unknown> = Probe<Config> | JudgedProbe<Config>;
 
 export interface RemedyRequest {
   readonly monitor: string;
@@ -156,7 +189,7 @@ export interface Notifier<Config = unknown> extends PluginInfo<Config> {
 }
 
 export interface Registries {
-  readonly probes: readonly Probe[];
+  readonly probes: readonly AnyProbe[];
   readonly remedies: readonly Remedy[];
   readonly notifiers: readonly Notifier[];
 }

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { type Libc, openLibc } from "../host/libc.ts";
 import { descriptorLimit } from "../host/limits.ts";
 import { LOCAL, reasonIndex } from "../model/outcome.ts";
-import type { Probe } from "../model/plugin.ts";
+import type { AnyProbe } from "../model/plugin.ts";
 import type { RawAbilities } from "../model/raw_probe.ts";
 import type { RawEnd, RawEngine, RawEngineOptions, RawPolicy } from "../model/raw_engine.ts";
 import { type EchoCheck, EchoEngine } from "../net/raw/echo_engine.ts";
@@ -15,7 +15,7 @@ type Check = StreamCheck | EchoCheck;
 
 /** Rejects where there is no FFI: the engine asks before it sends checks here. */
 export async function createProbeEngine(
-  probes: readonly Probe[],
+  probes: readonly AnyProbe[],
   options: RawEngineOptions,
 ): Promise<RawEngine> {
   const libc = await openLibc();
@@ -24,7 +24,7 @@ export async function createProbeEngine(
 }
 
 class ProbeEngine implements RawEngine {
-  readonly #probes: readonly Probe[];
+  readonly #probes: readonly AnyProbe[];
   readonly #options: RawEngineOptions;
   readonly #epoll: Epoll;
   readonly #streams: StreamEngine;
@@ -38,7 +38,7 @@ class ProbeEngine implements RawEngine {
   };
 
   constructor(
-    probes: readonly Probe[],
+    probes: readonly AnyProbe[],
     options: RawEngineOptions & { readonly libc: Libc; readonly epoll: Epoll },
   ) {
     this.#probes = probes;
@@ -93,7 +93,7 @@ function isStream(check: Check): check is StreamCheck {
 
 /** Whether a monitor's checks can run raw. */
 export function suitsRaw(
-  probes: readonly Probe[],
+  probes: readonly AnyProbe[],
   { kind, target, config }: { readonly kind: string; readonly target: string; readonly config: unknown },
   can: RawAbilities,
 ): boolean {

@@ -1,7 +1,8 @@
 /** Every kind of check. A new one is a file beside this and a line here. */
-import type { Probe } from "../model/plugin.ts";
+import type { AnyProbe, JudgedProbe, Probe } from "../model/plugin.ts";
 import { DNS } from "./dns.ts";
 import { DOCKER } from "./docker.ts";
+import { GROUP } from "./group.ts";
 import { HTTP } from "./http.ts";
 import { ICMP } from "./icmp.ts";
 import { IMAP } from "./imap.ts";
@@ -11,6 +12,7 @@ import { POSTGRES } from "./postgres.ts";
 import { RABBITMQ } from "./rabbitmq.ts";
 import { REDIS } from "./redis.ts";
 import { KUBERNETES } from "./kubernetes.ts";
+import { PUSH } from "./push.ts";
 import { SCRIPT } from "./script.ts";
 import { SMTP } from "./smtp.ts";
 import { SSH } from "./ssh.ts";
@@ -19,7 +21,7 @@ import { TCP } from "./tcp.ts";
 import { TLS } from "./tls.ts";
 
 // A registry forgets the configurations' types: what comes out of a schema goes only into the same plug-in's split.
-export const PROBES: readonly Probe[] = [
+export const PROBES: readonly AnyProbe[] = [
   HTTP as Probe,
   TCP as Probe,
   ICMP as Probe,
@@ -37,4 +39,6 @@ export const PROBES: readonly Probe[] = [
   SSH,
   SYSTEMD as Probe,
   KUBERNETES as Probe,
+  GROUP as JudgedProbe,
+  PUSH as JudgedProbe,
 ];

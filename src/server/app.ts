@@ -1,5 +1,5 @@
 /**
- * The routes, over reader functions. Everything but the actions (actions.ts) only reads: other methods than GET and HEAD are
+ * The routes, over reader functions. Everything but actions (actions.ts) and signals (signals.ts) only reads: other methods than GET and HEAD are
  * refused, no other origin may read (no CORS), and what came from outside leaves as JSON or escaped. Errors of the API are
  * JSON.
  */
@@ -13,6 +13,7 @@ import { PAGE_HEADERS, PAGE_HTML } from "./page.ts";
 import { profileRoutes } from "./profile_routes.ts";
 import type { ProfileSource } from "./profiles.ts";
 import type { HealthReport, ServerReaders } from "./readers.ts";
+import { signalRoutes, SIGNALS_AT, type SignalSource } from "./signals.ts";
 
 export interface ServerAppOptions {
   /** What the app is served on, which decides who may read: see access.ts. */
@@ -21,6 +22,7 @@ export interface ServerAppOptions {
   /** What /debug/pprof/ is made of; undefined leaves it out. */
   readonly profiles: ProfileSource | undefined;
   readonly actions: Omit<ActionSource, "token">;
+  readonly signals: SignalSource;
   /** A fault of ours while answering. */
   readonly onError: (error: Error, path: string) => void;
 }
@@ -38,9 +40,12 @@ export function createServerApp(readers: ServerReaders, options: ServerAppOption
   const { address, token, profiles, actions } = options;
   const app = new Hono();
   app.use(async (c, next) => {
+    // A signal's path is its permission.
+    const signals = c.req.path.startsWith(SIGNALS_AT);
     const [authorization, host] = [c.req.header("authorization"), c.req.header("host")];
     const access = checkAccess({ address, token, authorization, host });
-    if (!access.allowed) c.res = refuse(c, access.status, access.message);
+    if (signals) await next();
+    else if (!access.allowed) c.res = refuse(c, access.status, access.message);
     else if (!isReading(c.req.method) && !c.req.path.startsWith(ACTIONS_AT)) {
       c.res = refuse(c, 405, "Only GET and HEAD are allowed here");
     } else await next();
@@ -55,10 +60,11 @@ export function createServerApp(readers: ServerReaders, options: ServerAppOption
   app.route("/api/v1", apiRoutes(readers));
   app.route("/api/v1", queryRoutes(actions));
   app.route("/", actionRoutes({ ...actions, token }));
+  app.route("/", signalRoutes(options.signals));
   if (profiles !== undefined) app.route("/", profileRoutes(profiles));
   app.notFound((c) => refuse(c, 404, `Nothing is at ${c.req.path}`));
   app.onError((error, c) => {
-    options.onError(error, c.req.path);
+    options.onError(error, c.req.path.startsWith(SIGNALS_AT) ? `${SIGNALS_AT}…` : c.req.path);
     return refuse(c, 500, "The answer could not be made; the log says why");
   });
   return app;

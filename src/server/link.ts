@@ -4,6 +4,7 @@
  */
 import type { LogFields, LogLevel } from "../base/log.ts";
 import type { ActionAnswer, ActionHandlers } from "../model/action.ts";
+import type { ReceivedSignal } from "../model/signal.ts";
 import { QUERY } from "./actions.ts";
 import type { FromServer, ServerBoot, ToServer } from "./messages.ts";
 
@@ -19,6 +20,7 @@ export interface ServerLinkOptions {
   readonly make: () => ServerThreadPort;
   readonly log: { readonly [Level in LogLevel]: (message: string, fields?: LogFields) => void };
   readonly actions: ActionHandlers;
+  readonly takeSignals: (signals: readonly ReceivedSignal[]) => void;
 }
 
 /** What the boot message needs beyond what the link knows. */
@@ -55,6 +57,7 @@ export class ServerLink {
         if (message.type === "listening") resolve(message.urls);
         else if (message.type === "listen-failed") reject(new Error(message.error));
         else if (message.type === "log") log[message.level](message.message, message.fields);
+        else if (message.type === "signals") this.#options.takeSignals(message.signals);
         else if (message.type === "action") void this.#act(message);
         else this.#stopped?.();
       };

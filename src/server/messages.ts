@@ -1,6 +1,7 @@
 /** What the engine thread and the server thread tell each other: few, small messages. Figures travel in shared memory. */
 import type { LogFields, LogLevel } from "../base/log.ts";
 import type { ActionParameters } from "../model/action.ts";
+import type { ReceivedSignal } from "../model/signal.ts";
 import type { MetricsHandle } from "../telemetry/metrics.ts";
 import type { BuildInfo } from "../telemetry/process_metrics.ts";
 import type { WorldHandle } from "../world/world.ts";
@@ -22,6 +23,8 @@ export interface ServerBoot {
   readonly token?: string;
   /** Names of what the engine's thread can be asked to do. */
   readonly actions: readonly string[];
+  /** Kinds of checks whose monitors take signals. */
+  readonly signalKinds: readonly string[];
   /** Of shm/mail_count.ts: rings the threads that are asked for profiles. */
   readonly mail: SharedArrayBuffer;
   /** P95 of the schedule lag that /readyz holds the engine to, ms. */
@@ -80,5 +83,7 @@ export type FromServer =
     readonly name: string;
     readonly parameters: ActionParameters;
   }
+  /** Jobs called; oldest first. */
+  | { readonly type: "signals"; readonly signals: readonly ReceivedSignal[] }
   /** Everything is closed; the thread may be ended. */
   | { readonly type: "stopped" };

@@ -26,6 +26,8 @@ export interface SharedReadersOptions {
   readonly build: BuildInfo;
   readonly sloMs: number;
   readonly shared: SharedState;
+  /** Kinds of checks whose monitors take signals. */
+  readonly signalKinds: readonly string[];
   /** This thread's monotonic clock, and the wall clock. */
   readonly monoMs: () => number;
   readonly wallMs: () => number;
@@ -36,6 +38,8 @@ export interface SharedReaders extends ServerReaders {
   sample(): void;
   loaded(shared: SharedState): void;
   take(events: readonly IncidentEvent[]): void;
+  /** Rows of the monitors that take signals and have this target. */
+  readonly signalRows: (target: string) => readonly number[];
 }
 
 /** What the server looks at; replaced when the engine sends new handles. */
@@ -52,6 +56,7 @@ export function createSharedReaders(options: SharedReadersOptions): SharedReader
   const log = createIncidentLog();
   let at = attach(options.shared, monoMs());
   let loaded = false;
+  let signalTargets: ReadonlyMap<string, readonly number[]> | undefined;
 
   const sample = () => at.window.sample(monoMs());
   const report = (judge: typeof healthProblems): HealthReport => {
@@ -66,6 +71,11 @@ export function createSharedReaders(options: SharedReadersOptions): SharedReader
     loaded(shared) {
       at = attach(shared, monoMs());
       loaded = true;
+      signalTargets = undefined;
+    },
+    signalRows(target) {
+      signalTargets ??= indexTargets(at.world, options.signalKinds);
+      return signalTargets.get(target) ?? [];
     },
     take: (events) => events.forEach((event) => log.take(event)),
     exposition: () =>
@@ -117,6 +127,21 @@ function attach(shared: SharedState, nowMs: number): Attached {
     metrics,
     window: new MetricsWindow(metrics, nowMs),
   };
+}
+
+/** One pass over the policies of all rows, at the first signal after a load; only monitors of these kinds are read. */
+function indexTargets(world: WorldView, kinds: readonly string[]): Map<string, number[]> {
+  const rows = new Map<string, number[]>();
+  const wanted = world.policies.map((policy) => kinds.includes(policy.probe.kind));
+  const { policy } = world.columns;
+  for (let row = 0; row < world.count; row++) {
+    if (wanted[policy[row] as number] !== true) continue;
+    const target = world.target(row);
+    const known = rows.get(target);
+    if (known === undefined) rows.set(target, [row]);
+    else known.push(row);
+  }
+  return rows;
 }
 
 interface Condition {

@@ -12,8 +12,8 @@ import { formatListenAddress } from "./listen_address.ts";
 import type { FromServer, ServerBoot, ToServer } from "./messages.ts";
 import { Profiler } from "./profiler.ts";
 import { SERVER_THREAD } from "./profiles.ts";
-import type { ServerReaders } from "./readers.ts";
 import { createSharedReaders, type SharedReaders } from "./shared_readers.ts";
+import { SignalBatches } from "./signals.ts";
 
 const SAMPLE_MS = 1000;
 
@@ -28,6 +28,7 @@ interface Running {
   readonly servers: readonly HttpServer[];
   readonly profiler: Profiler;
   readonly calls: ActionCalls;
+  readonly signals: SignalBatches;
   readonly sampling: ReturnType<typeof setInterval>;
 }
 
@@ -44,6 +45,7 @@ export function startServerThread(scope: ServerScope): void {
       clearInterval(running?.sampling);
       running?.profiler.close();
       running?.calls.close();
+      running?.signals.flush();
       await Promise.all(running?.servers.map((server) => server.stop()) ?? []);
       scope.postMessage({ type: "stopped" });
     }
@@ -51,13 +53,16 @@ export function startServerThread(scope: ServerScope): void {
 }
 
 async function start(scope: ServerScope, boot: ServerBoot): Promise<Running | undefined> {
-  const { build, sloMs, shared } = boot;
-  const readers = createSharedReaders({ build, sloMs, shared, ...SYSTEM_CLOCK });
+  const { build, sloMs, shared, signalKinds } = boot;
+  const readers = createSharedReaders({ build, sloMs, shared, signalKinds, ...SYSTEM_CLOCK });
   const profiler = createProfiler(boot);
   const calls = new ActionCalls((message) => scope.postMessage(message));
+  const signals = new SignalBatches((batch) => scope.postMessage({ type: "signals", signals: batch }));
   const servers: HttpServer[] = [];
   try {
-    for (const listen of boot.listen) servers.push(open(scope, { boot, readers, profiler, calls, listen }));
+    for (const listen of boot.listen) {
+      servers.push(open(scope, { boot, readers, profiler, calls, signals, listen }));
+    }
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     await Promise.all(servers.map((server) => server.stop()));
@@ -67,7 +72,7 @@ async function start(scope: ServerScope, boot: ServerBoot): Promise<Running | un
   }
   const urls = servers.map((server) => `http://${formatListenAddress(server.address)}`);
   scope.postMessage({ type: "listening", urls });
-  return { readers, servers, profiler, calls, sampling: setInterval(readers.sample, SAMPLE_MS) };
+  return { readers, servers, profiler, calls, signals, sampling: setInterval(readers.sample, SAMPLE_MS) };
 }
 
 /** Knows this thread from the start; the others are told by the engine's. */
@@ -83,14 +88,15 @@ function createProfiler(boot: ServerBoot): Profiler {
 
 interface Opening {
   readonly boot: ServerBoot;
-  readonly readers: ServerReaders;
+  readonly readers: SharedReaders;
   readonly profiler: Profiler;
   readonly calls: ActionCalls;
+  readonly signals: SignalBatches;
   readonly listen: ServerBoot["listen"][number];
 }
 
 /** Throws a ListenError that says where, why and what to do. */
-function open(scope: ServerScope, { boot, readers, profiler, calls, listen }: Opening): HttpServer {
+function open(scope: ServerScope, { boot, readers, profiler, calls, signals, listen }: Opening): HttpServer {
   const refusal = refuseListen(listen, boot.token);
   if (refusal !== undefined) throw new ListenError(refusal);
   const logError = (error: unknown, path: string) => {
@@ -106,6 +112,7 @@ function open(scope: ServerScope, { boot, readers, profiler, calls, listen }: Op
     address: listen,
     token: boot.token,
     actions: { names: boot.actions, call: calls.call },
+    signals: { rowsOf: readers.signalRows, take: signals.take },
     profiles: listen.pprof
       ? { profiler, commandLine: boot.commandLine, wallMs: SYSTEM_CLOCK.wallMs }
       : undefined,

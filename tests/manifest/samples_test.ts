@@ -9,6 +9,7 @@ import { loadManifests } from "../../src/manifest/load.ts";
 import { renderProblems } from "../../src/manifest/problem.ts";
 import type { Registries } from "../../src/model/plugin.ts";
 import { NOTIFIERS } from "../../src/notifiers/registry.ts";
+import type { AnyProbe } from "../../src/model/plugin.ts";
 import { PROBES } from "../../src/probes/registry.ts";
 import { REMEDIES } from "../../src/remedies/registry.ts";
 import { FAKE_REGISTRIES } from "./fake_registries.ts";
@@ -51,11 +52,21 @@ for (const name of readdirSync(SAMPLES)) {
   });
 }
 
+/** The monitors that an example looks at, which have to be there too. */
+function watchedBy(plugin: AnyProbe | object, document: unknown): readonly string[] {
+  if (!("judge" in plugin) || plugin.judge === undefined) return [];
+  const { monitors: [monitor] } = document as { monitors: [{ ["pulse_check"]: { config: unknown } }] };
+  return plugin.watches(plugin.split(plugin.schema.parse(monitor.pulse_check.config)).shared);
+}
+
 for (const plugin of [...PROBES, ...REMEDIES, ...NOTIFIERS]) {
   test(`the example of ${plugin.kind} (${plugin.summary.slice(0, 30)}) loads, and its JSON Schema agrees`, async () => {
-    const text = `monitors:\n  - ${plugin.example.trimEnd().replaceAll("\n", "\n    ")}\n`;
+    const example = `monitors:\n  - ${plugin.example.trimEnd().replaceAll("\n", "\n    ")}\n`;
+    const others = watchedBy(plugin, load(example));
+    const check = "pulse_check: {type: tcp, interval: 30s, config: {host: a.example.com, port: 80}}";
+    const text = example + others.map((name) => `  - {name: ${name}, ${check}}\n`).join("");
     const loaded = await loadText(text, { registries: REGISTRIES });
-    assert.equal(loaded.monitorCount, 1);
+    assert.equal(loaded.monitorCount, 1 + others.length);
     assert.ok(validate(load(text)), JSON.stringify(validate.errors, null, 1));
   });
 }

@@ -31,13 +31,15 @@ const STREAM_KINDS: ReadonlySet<string> = new Set([
 ]);
 
 /** A configuration of every kind that keeps the probe waiting until its signal. */
-function hangingConfig(kind: string, { port, path }: Silent): unknown {
+function hangingConfig(kind: string, { port, path }: Pick<Silent, "port" | "path">): unknown {
   const configs: Readonly<Record<string, unknown>> = {
     http: { url: `http://127.0.0.1:${port}/` },
     tcp: { host: "127.0.0.1", port, send: "?", expect: "never" },
     icmp: { host: "127.0.0.1", count: 100, interval: "10s", loss_pct: 0 },
     script: { command: "sleep 300" },
     docker: { container: "web", socket: path },
+    group: { monitors: ["a", "b"] },
+    push: { token: "0123456789abcdef", period: "1m" },
     dns: { name: "example.com", server: `127.0.0.1:${port}`, transport: "tcp" },
     tls: { host: "127.0.0.1", port },
     systemd: { unit: "web", socket: path },
@@ -48,6 +50,9 @@ function hangingConfig(kind: string, { port, path }: Silent): unknown {
   assert.ok(kind in configs, `say how a probe of kind ${kind} is kept waiting`);
   return configs[kind];
 }
+
+/** Those that a worker runs; the others the engine judges. */
+const RUN = PROBES.filter((probe) => probe.judge === undefined);
 
 function requestOf(probe: Probe, config: unknown) {
   const { target, shared } = probe.split(probe.schema.parse(config));
@@ -65,7 +70,7 @@ test("every probe says what it is, and its example names it", () => {
     assert.ok(probe.summary.length > 0 && probe.summary.length <= 80, probe.kind);
     assert.match(probe.example, new RegExp(`type: ${probe.kind}$`, "m"));
     assert.match(probe.example, /^name: /);
-    assert.ok(probe.descriptors >= 1 && probe.estimateMs > 0, probe.kind);
+    assert.ok(probe.descriptors >= (probe.judge === undefined ? 1 : 0) && probe.estimateMs > 0, probe.kind);
   }
 });
 
@@ -105,7 +110,7 @@ test("every schema can be written as JSON Schema for editors", () => {
 test("a signal that has fired before the start ends a check at once, with nothing held", async () => {
   await using server = await serveSilence();
   const before = openSockets();
-  for (const probe of PROBES) {
+  for (const probe of RUN) {
     const startedMs = performance.now();
     const result = await probe.run(
       requestOf(probe, hangingConfig(probe.kind, server)),
@@ -149,3 +154,43 @@ test(
     assert.ok(await eventually(() => openSockets() <= held), `${openSockets()} sockets, ${held} before`);
   },
 );
+test("a signal that fires in flight ends a check soon, with everything freed", async () => {
+  await using server = await serveSilence();
+  const abortOne = async (probe: Probe) => {
+    const controller = new AbortController();
+    const running = Promise.all(
+      Array.from(
+        { length: 5 },
+        () => probe.run(requestOf(probe, hangingConfig(probe.kind, server)), controller.signal),
+      ),
+    );
+    const early = await Promise.race([running, new Promise((resolve) => setTimeout(resolve, 150))]);
+    assert.equal(early, undefined, `${probe.kind} ended before its signal: ${JSON.stringify(early)}`);
+    const firedMs = performance.now();
+    controller.abort();
+    for (const result of await running) {
+      assert.equal(result.outcome, "fail", probe.kind);
+      assert.ok(Number.isInteger(result.value) && result.value >= 0);
+    }
+    assert.ok(performance.now() - firedMs < 500, `${probe.kind} took ${performance.now() - firedMs} ms`);
+  };
+  // What a kind keeps open for all its checks is opened by its first ones.
+  await Promise.all(RUN.map(abortOne));
+  const held = openSockets();
+  await Promise.all(RUN.map(abortOne));
+  // While the servers still hold their ends: what a probe does not free stays.
+  assert.ok(await eventually(() => openSockets() <= held), `${openSockets()} sockets, ${held} before`);
+});
+
+test("what the engine judges is judged without a promise, from facts alone", () => {
+  for (const probe of PROBES) {
+    if (probe.judge === undefined) continue;
+    const { shared } = probe.split(probe.schema.parse(hangingConfig(probe.kind, { port: 1, path: "/s" })));
+    const config = JSON.parse(JSON.stringify(shared)) as unknown;
+    const states = probe.watches(config).map(() => "up" as const);
+    const signals = { sinceMs: 0, awakeMs: 0, okMs: 0, code: 0, text: "" };
+    const judged = probe.judge({ config, nowMs: 1, states, signals });
+    assert.equal(judged?.outcome, "pass", probe.kind);
+    assert.ok(!JSON.stringify({ ...judged, shared }).includes("0123456789abcdef"), "no token");
+  }
+});

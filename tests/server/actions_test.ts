@@ -35,6 +35,7 @@ async function ask({ path = "/-/reload", init = {}, token = TOKEN, hostname = "l
         return Promise.resolve({ status: 200, body: { done: true } });
       },
     },
+    signals: { rowsOf: () => [], take: () => true },
     onError() {},
   });
   const answer = await app.request(path, { method: "POST", ...init });
@@ -72,6 +73,7 @@ test("where no token is set there are no actions", async () => {
     token: undefined,
     profiles: undefined,
     actions: { names: ["reload"], call: () => assert.fail("nothing may be done") },
+    signals: { rowsOf: () => [], take: () => true },
     onError() {},
   });
   const answer = await app.request("/-/reload", {
@@ -116,6 +118,7 @@ async function startLink(actions: ActionHandlers) {
   const link = new ServerLink({
     make: () => new Worker(new URL("../../workers/server.ts", import.meta.url), { type: "module" }),
     log: SILENT_LOGGER,
+    takeSignals() {},
     actions,
   });
   const [url] = await link.boot({
@@ -123,6 +126,7 @@ async function startLink(actions: ActionHandlers) {
     commandLine: ["cpra"],
     listen: [{ hostname: "127.0.0.1", port: 0, pprof: false, option: "--listen" }],
     sloMs: 100,
+    signalKinds: [],
     token: TOKEN,
     shared: sampleShared(sampleWorld(), sampleMetrics()),
     mail: createMailCount(),

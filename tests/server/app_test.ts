@@ -16,6 +16,7 @@ const LOCAL: ServerAppOptions = {
     wallMs: () => 0,
   },
   actions: { names: [], call: () => Promise.resolve({ status: 200, body: {} }) },
+  signals: { rowsOf: () => [], take: () => true },
   onError() {},
 };
 const OUTSIDE = { ...LOCAL, address: { hostname: "0.0.0.0", port: 6060 }, token: "a-long-enough-token" };

@@ -13,6 +13,7 @@ function readersOver(shared: SharedState) {
   const readers = createSharedReaders({
     build: BUILD,
     sloMs: 100,
+    signalKinds: [],
     shared,
     monoMs: () => clock.monoMs,
     wallMs: () => clock.wallMs,

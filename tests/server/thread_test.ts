@@ -85,6 +85,7 @@ function startThread({ listen, token, line = localLine }: StartOptions) {
     commandLine,
     listen,
     sloMs: 100,
+    signalKinds: [],
     shared,
     mail,
     actions,

@@ -15,6 +15,7 @@ import type { Color } from "../../src/model/color.ts";
 import type { AlertMessage } from "../../src/model/message.ts";
 import type { Restored } from "../../src/model/journal_record.ts";
 import type { CodeSpec, MonitorSpec } from "../../src/model/monitor.ts";
+import type { JudgedProbe } from "../../src/model/plugin.ts";
 import { FAIL, LOCAL, PASS, reasonIndex } from "../../src/model/outcome.ts";
 import { STATES } from "../../src/model/state.ts";
 import { createChannel } from "../../src/shm/channel.ts";
@@ -94,6 +95,8 @@ export interface SimOptions {
   /** Checked like monitors of that name. */
   readonly canaries?: readonly Canary[];
   readonly lanes?: Partial<Record<Lane, Partial<LaneSettings>>>;
+  /** Kinds that the engine judges itself. */
+  readonly judged?: readonly JudgedProbe[];
 }
 
 const LANE_SETTINGS: LaneSettings = {
@@ -148,7 +151,8 @@ export class Sim {
     this.world = createWorld({ capacity });
     const facts = new FleetFacts(options.maintenance);
     for (const spec of options.monitors) facts.add(this.world.add(spec), spec);
-    const probeKinds = ["http"];
+    const judged = options.judged ?? [];
+    const probeKinds = ["http", ...judged.map(({ kind }) => kind)];
     const remedyKinds = ["script"];
     const metrics = createMetrics({
       probes: probeKinds,
@@ -179,6 +183,7 @@ export class Sim {
         hosted: lane("hosted"),
       },
       probeKinds,
+      judged,
       remedyKinds,
       newIncidentId: (number) =>
         options.restored === undefined ? `i${number}` : `i${options.restored.boot}.${number}`,
