@@ -12,6 +12,7 @@ import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
 import { JournalLink } from "./journal/link.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
 import type { PlannedSwap } from "./engine/swap_plan.ts";
+import { remedyFacts } from "./engine/remedy_facts.ts";
 import { type RunLoop, startLoop } from "./engine/run_loop.ts";
 import {
   createWebWorkerSpawner,
@@ -219,7 +220,7 @@ export function createApp(options: AppOptions): App {
           settings: options.protection,
           facts,
           canaries: addCanaries(world, canaries),
-          ...remedyFacts(world, registries),
+          ...remedyFacts(world, registries.remedies),
         },
         delivery: options.delivery,
         observe: (event) => {
@@ -323,20 +324,6 @@ function addCanaries(world: World, canaries: readonly AppCanary[]): ReadonlyMap<
     }
   }
   return rows;
-}
-
-/** What only the plug-in knows of a row's remedy. */
-function remedyFacts(world: World, { remedies }: Registries) {
-  const policyOf = (row: number) => world.policies[world.columns.policy[row] as number]?.remedy;
-  const remedyOf = (row: number) => remedies.find(({ kind }) => kind === policyOf(row)?.kind);
-  return {
-    targetOf: (row: number) => {
-      const remedy = remedyOf(row);
-      return `${remedy?.kind} ${remedy?.perMonitor ? world.name(row) : world.remedyTarget(row)}`;
-    },
-    describe: (row: number) =>
-      remedyOf(row)?.describe(world.remedyTarget(row), policyOf(row)?.config) ?? "nothing",
-  };
 }
 
 interface Drain {

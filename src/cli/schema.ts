@@ -101,6 +101,7 @@ function definitions(
       written(shapes.intervention.jsonSchema),
       suffix,
     ),
+    [`step${suffix}`]: stepSchema(shelves.remedy, written(shapes.step.jsonSchema), suffix),
     [`code${suffix}`]: channelSchema(shelves.notifier, written(shapes.code.jsonSchema), suffix),
     [`channel${suffix}`]: {
       ...channelSchema(shelves.notifier, written(shapes.channel.jsonSchema), suffix),
@@ -164,9 +165,27 @@ function interventionSchema(shelf: Shelf<PluginInfo<unknown>>, base: JsonSchema,
     }))
   );
   const word = { enum: [...shelf.byName.keys()] };
-  const properties = { ...propertiesOf(base), action: word, type: word };
-  const required = suffix === PART ? {} : { anyOf: [{ required: ["action"] }, { required: ["type"] }] };
+  const { steps, ...own } = propertiesOf(base);
+  const properties = {
+    ...own,
+    action: word,
+    type: word,
+    ...(steps === undefined ? {} : { steps: { ...steps as JsonSchema, items: ref(`step${suffix}`) } }),
+  };
+  const either = ["action", "type", ...(steps === undefined ? [] : ["steps"])];
+  const required = suffix === PART ? {} : { anyOf: either.map((key) => ({ required: [key] })) };
   return { ...base, properties, ...required, allOf: choices };
+}
+
+/** One of several; the last may be "page" and nothing else. */
+function stepSchema(shelf: Shelf<PluginInfo<unknown>>, base: JsonSchema, suffix: string): JsonSchema {
+  const page = {
+    type: "object",
+    properties: { action: { const: "page" } },
+    required: ["action"],
+    additionalProperties: false,
+  };
+  return { anyOf: [interventionSchema(shelf, base, suffix), page] };
 }
 
 function channelSchema(shelf: Shelf<PluginInfo<unknown>>, base: JsonSchema, suffix: string): JsonSchema {

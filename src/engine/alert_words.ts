@@ -4,6 +4,7 @@
  */
 import { formatDuration } from "../base/duration.ts";
 import type { Color } from "../model/color.ts";
+import { remedyAt } from "../model/remedy_steps.ts";
 import { type AlertFacts, hasTrouble } from "./alert_facts.ts";
 import { boundText } from "./bounded_text.ts";
 
@@ -47,19 +48,20 @@ function red(facts: AlertFacts): AlertWords {
 
 function redAction(facts: AlertFacts): string {
   const { attempts, policy: { remedy } } = facts;
+  const kind = kindOf(facts);
   if (remedy === null || remedy.maxFailures === 0) {
     return `Act now: no repair is configured for ${
       nameOf(facts)
     }, so it stays down until someone repairs it.`;
   }
   if (facts.held !== "") {
-    return `Act now: the repair (${remedy.kind}) does not run now: ${boundText(facts.held, QUOTED_BYTES)}.`;
+    return `Act now: the repair (${kind}) does not run now: ${boundText(facts.held, QUOTED_BYTES)}.`;
   }
   const runs = `${attempts} of ${remedy.maxFailures} repair ${plural(remedy.maxFailures, "attempt")}`;
   if (facts.transition === "repairing") {
-    return `Be ready to step in: ${runs} (${remedy.kind}) used so far, and a repair is under way or about to start.`;
+    return `Be ready to step in: ${runs} (${kind}) used so far, and a repair is under way or about to start.`;
   }
-  return `Act now: the repair did not help (${remedy.kind}, ${runs} used), and none will run again in this incident.`;
+  return `Act now: the repair did not help (${kind}, ${runs} used), and none will run again in this incident.`;
 }
 
 function yellow(facts: AlertFacts): AlertWords {
@@ -118,7 +120,7 @@ function removed(facts: AlertFacts): AlertWords {
 function cyan(facts: AlertFacts): AlertWords {
   const { attempts, policy } = facts;
   const most = policy.remedy?.maxFailures ?? attempts;
-  const kind = policy.remedy === null ? "" : ` (${policy.remedy.kind})`;
+  const kind = policy.remedy === null ? "" : ` (${kindOf(facts)})`;
   const otherwise = attempts < most ? "the next repair attempt follows" : "a red message follows";
   return {
     summary:
@@ -162,6 +164,11 @@ function gray(facts: AlertFacts): AlertWords {
       ? [`It is ${facts.transition} now; what follows from that is sent as a message of its own.`]
       : ["From here on a failure is alerted as usual."],
   };
+}
+
+/** Of the repair that was tried last, else of the one that comes first. */
+function kindOf({ attempts, policy: { remedy } }: AlertFacts): string {
+  return remedy === null ? "" : remedyAt(remedy, "", Math.max(1, attempts)).kind;
 }
 
 const nameOf = (facts: AlertFacts) => boundText(facts.monitor, QUOTED_BYTES);

@@ -10,6 +10,7 @@ import { EVENT } from "../model/event.ts";
 import { FLAG, type MonitorState, STATE, STATES } from "../model/state.ts";
 import { transition } from "../model/transition.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
+import { transitionPolicy, verificationTimeoutMs } from "./machine_policy.ts";
 import type { Policy } from "../world/policy.ts";
 import type { World } from "../world/world.ts";
 import type { Incident, Incidents } from "./incidents.ts";
@@ -112,6 +113,11 @@ export class MonitorLife {
     return world.policies[world.columns.policy[row] as number] as Policy;
   }
 
+  /** Repairs of this incident so far, the one that runs included. */
+  attempts(row: number): number {
+    return this.#options.world.columns.attempts[row] as number;
+  }
+
   /**
    * One event (index into EVENTS) for one row. `cause` is asked for only when the monitor is in trouble. `silently`
    * leaves a colour unsaid whose claim would not be true.
@@ -119,12 +125,13 @@ export class MonitorLife {
   apply(row: number, event: number, cause?: () => Cause, silently?: Color): void {
     const before = this.#load(row);
     const policy = this.policy(row);
-    let effects = transition(this.#state, event, transitionPolicy(policy), this.#state);
+    const machine = transitionPolicy(policy, this.#state.attempts);
+    let effects = transition(this.#state, event, machine, this.#state);
     let held = false;
     if (effects & EFFECT.startRemedy) {
       const admission = this.#options.guards.admits(row);
       held = admission === "hold";
-      if (held) transition(this.#state, EVENT.remedyPutOff, transitionPolicy(policy), this.#state);
+      if (held) transition(this.#state, EVENT.remedyPutOff, machine, this.#state);
       if (admission !== "run") effects &= ~EFFECT.startRemedy;
     }
     const after = this.#state.state;
@@ -276,8 +283,9 @@ export class MonitorLife {
       incident.backoffDueMs = nowMs + waitMs;
       timers.push({ dueMs: nowMs + waitMs, kind: "backoff", row, token });
     }
-    if (after === STATE.verifying && before !== after && policy.verificationTimeoutMs > 0) {
-      timers.push({ dueMs: nowMs + policy.verificationTimeoutMs, kind: "verify", row, token });
+    if (after === STATE.verifying && before !== after) {
+      const limitMs = verificationTimeoutMs(policy, this.attempts(row));
+      if (limitMs > 0) timers.push({ dueMs: nowMs + limitMs, kind: "verify", row, token });
     }
     const repeatMs = policy.codes.red?.repeatMs ?? 0;
     if (effects & EFFECT.alertRed && repeatMs > 0) {
@@ -339,32 +347,6 @@ interface Step {
   readonly silently: Color | undefined;
   /** The remedy that it asked for was put off. */
   readonly held: boolean;
-}
-
-interface MachinePolicy {
-  readonly unhealthyThreshold: number;
-  readonly healthyThreshold: number;
-  readonly verificationChecks: number;
-  readonly hasRemedy: boolean;
-  readonly maxAttempts: number;
-}
-
-/** The state machine's view of each policy, made once. */
-const MACHINE_POLICIES = new WeakMap<Policy, MachinePolicy>();
-
-function transitionPolicy(policy: Policy): MachinePolicy {
-  let machine = MACHINE_POLICIES.get(policy);
-  if (machine === undefined) {
-    machine = {
-      unhealthyThreshold: policy.unhealthyThreshold,
-      healthyThreshold: policy.healthyThreshold,
-      verificationChecks: policy.verificationChecks,
-      hasRemedy: policy.remedy !== null,
-      maxAttempts: policy.remedy?.maxFailures ?? 0,
-    };
-    MACHINE_POLICIES.set(policy, machine);
-  }
-  return machine;
 }
 
 function nameOf(state: number): string {

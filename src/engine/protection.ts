@@ -10,6 +10,7 @@ import type { Color } from "../model/color.ts";
 import type { FlapSettings } from "../model/delivery.ts";
 import type { HoldReason, ProtectionSettings } from "../model/protection.ts";
 import { FLAG, STATE } from "../model/state.ts";
+import { remedyAt } from "../model/remedy_steps.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import { CANARIES, type Suppression } from "../telemetry/metric_table.ts";
 import type { World } from "../world/world.ts";
@@ -115,8 +116,9 @@ export class Protection {
       limits: this.#limits,
       intervalMs,
       remedyIndex: (row) => {
-        const kind = world.policies[world.columns.policy[row] as number]?.remedy?.kind ?? "";
-        return Math.max(0, options.remedyKinds.indexOf(kind));
+        const remedy = world.policies[world.columns.policy[row] as number]?.remedy;
+        const attempts = world.columns.attempts[row] as number;
+        return Math.max(0, options.remedyKinds.indexOf(remedy ? remedyAt(remedy, "", attempts).kind : ""));
       },
       objection: (run, begun) => this.#objection(run, begun),
     });

@@ -9,6 +9,7 @@ import type { RemedyJob } from "../lanes/intervention.ts";
 import { EVENT } from "../model/event.ts";
 import type { Decision, OpenRepair, RepairEnd } from "../model/journal_record.ts";
 import { PASS } from "../model/outcome.ts";
+import { remedyAt } from "../model/remedy_steps.ts";
 import type { JobFields, JobRequest, ResultFields } from "../shm/records.ts";
 import type { EngineMetrics } from "../telemetry/metrics.ts";
 import { INTERVENTION_FAILED, INTERVENTION_LOST, INTERVENTION_SUCCEEDED } from "../telemetry/metric_table.ts";
@@ -149,8 +150,7 @@ export class Repairs {
       return;
     }
     metrics.countIntervention(this.#remedyIndex(job.row), INTERVENTION_LOST, 0);
-    const kind = this.#options.life.policy(job.row).remedy?.kind ?? "remedy";
-    const what = `${kind}: outcome unknown, its worker was lost; not run again`;
+    const what = `${this.#kindOf(job.row) ?? "remedy"}: outcome unknown, its worker was lost; not run again`;
     this.#end(job, what, "lost");
   }
 
@@ -199,6 +199,13 @@ export class Repairs {
   }
 
   #remedyIndex(row: number): number {
-    return Math.max(0, this.#options.remedyKinds.indexOf(this.#options.life.policy(row).remedy?.kind ?? ""));
+    return Math.max(0, this.#options.remedyKinds.indexOf(this.#kindOf(row) ?? ""));
+  }
+
+  /** Of the attempt that is under way. */
+  #kindOf(row: number): string | undefined {
+    const { life } = this.#options;
+    const { remedy } = life.policy(row);
+    return remedy === null ? undefined : remedyAt(remedy, "", life.attempts(row)).kind;
   }
 }

@@ -17,6 +17,7 @@ import { digestRow } from "./storms.ts";
 import { STORM_KIND } from "./storm_text.ts";
 import { type Incident, type Incidents, recordTried } from "./incidents.ts";
 import type { Ledger } from "./ledger.ts";
+import { verificationTimeoutMs } from "./machine_policy.ts";
 import { BACKOFF_CAP_MS, type LifeEvent, type MonitorLife, type Timer } from "./monitor_life.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -215,10 +216,8 @@ function resumeTimers({ row, stands, incident }: Resumed, { timers, life, clock 
     incident.backoffDueMs = nowMs + Math.max(0, Math.min(BACKOFF_CAP_MS, waitMs));
     timers.push({ dueMs: incident.backoffDueMs, kind: "backoff", row, token: incident.stage });
   }
-  if (stands.state === STATE.verifying && policy.verificationTimeoutMs > 0) {
-    const dueMs = nowMs + policy.verificationTimeoutMs;
-    timers.push({ dueMs, kind: "verify", row, token: incident.stage });
-  }
+  const verifyMs = stands.state === STATE.verifying ? verificationTimeoutMs(policy, stands.attempts) : 0;
+  if (verifyMs > 0) timers.push({ dueMs: nowMs + verifyMs, kind: "verify", row, token: incident.stage });
   const repeatMs = policy.codes.red?.repeatMs ?? 0;
   if (stands.flags & FLAG.redSent && repeatMs > 0) {
     const dueMs = Math.max(nowMs, (incident.sentAtMs.red ?? nowMs) + repeatMs);

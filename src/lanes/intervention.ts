@@ -4,6 +4,7 @@
  */
 import type { Random } from "../base/prng.ts";
 import { FAIL, PASS } from "../model/outcome.ts";
+import { remedyAt } from "../model/remedy_steps.ts";
 import type { Remedy, RemedyRequest, RemedyResult } from "../model/plugin.ts";
 import { formatDuration } from "../base/duration.ts";
 import { withDeadline } from "./deadline.ts";
@@ -41,28 +42,29 @@ function prepare(context: LaneContext, remedies: readonly Remedy[]): LaneWork {
     async execute(job, payload) {
       const facts = JSON.parse(DECODER.decode(payload.slice())) as RemedyJob;
       const policy = context.world.policies[context.world.columns.policy[job.row] as number]?.remedy;
-      const remedy = byKind.get(policy?.kind ?? "");
-      if (policy === undefined || policy === null || remedy === undefined) {
+      const step = policy && remedyAt(policy, context.world.remedyTarget(job.row), facts.attempt);
+      const remedy = byKind.get(step?.kind ?? "");
+      if (step === undefined || step === null || remedy === undefined) {
         return report(false, "no such remedy", 0);
       }
       const request: RemedyRequest = {
         monitor: context.world.name(job.row),
-        target: context.world.remedyTarget(job.row),
-        config: policy.config,
+        target: step.target,
+        config: step.config,
         incident: facts.incident,
         attempt: facts.attempt,
         error: facts.error,
-        timeoutMs: policy.timeoutMs,
+        timeoutMs: step.timeoutMs,
       };
       const startedMs = performance.now();
       const { result, tries } = await runTries({
         remedy,
         request,
-        retries: policy.retries,
+        retries: step.retries,
         random: Math.random,
       });
       const took = formatDuration(Math.round(performance.now() - startedMs));
-      const what = remedy.describe(request.target, policy.config);
+      const what = remedy.describe(request.target, step.config);
       const tried = tries > 1 ? `, ${tries} tries` : "";
       return report(
         result.ok,

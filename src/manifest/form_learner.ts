@@ -25,9 +25,10 @@ export interface LearnOptions {
 /** `text`: one entry with its line's end. Undefined: entries like this one are always to be parsed. */
 export function learnForm(text: string, options: LearnOptions): Form | undefined {
   const read = readAlone(text, options);
-  if (read === undefined || read.spec.dependsOn.length > 0 || read.spec.watches !== undefined) {
-    return undefined;
-  }
+  if (read === undefined) return undefined;
+  const { dependsOn, watches, remedy } = read.spec;
+  // References are checked, and steps are read, entry by entry.
+  if (dependsOn.length > 0 || watches !== undefined || remedy?.steps !== undefined) return undefined;
   const place = placeAt(wholeText({ file: "", text }), read.offset);
   const build = (holes: readonly Hole[]) =>
     new Form({

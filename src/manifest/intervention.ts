@@ -1,20 +1,25 @@
 /** `intervention` → the remedy. `target` and `config` are one block in two parts, as are `action` and `type` one word. */
-import type { RemedySpec } from "../model/monitor.ts";
+import type { z } from "../base/schema.ts";
+import type { RemedySpec, RemedyStep } from "../model/monitor.ts";
 import { type Catalog, unknownKindMessage } from "./catalog.ts";
 import { typeWord } from "./found_value.ts";
 import { isMapping } from "./layers.ts";
 import { readConfig } from "./plugin_config.ts";
 import type { Path } from "./problem.ts";
 import type { Scope } from "./scope.ts";
-import type { Shapes } from "./shapes.ts";
+import { ACTION_KEYS, type Shapes } from "./shapes.ts";
 
 const TIMEOUT_MS_DEFAULT = 60_000;
 
-export function readIntervention(
-  scope: Scope,
-  kinds: { readonly catalog: Catalog; readonly shapes: Shapes },
-  value: unknown,
-): RemedySpec | undefined {
+/** What follows the last step anyway: people are told that nothing helped. Said for those who read it. */
+const PAGE = "page";
+
+interface Kinds {
+  readonly catalog: Catalog;
+  readonly shapes: Shapes;
+}
+
+export function readIntervention(scope: Scope, kinds: Kinds, value: unknown): RemedySpec | undefined {
   const path: Path = ["intervention"];
   if (!isMapping(value)) {
     scope.report(path, `found ${typeWord(value)}, expected a mapping with action and config`);
@@ -22,6 +27,77 @@ export function readIntervention(
   }
   const { schema, jsonSchema } = kinds.shapes.intervention;
   const shape = scope.parse(schema, value, { path, jsonSchema });
+  const steps = value.steps === undefined
+    ? readSingle(scope, kinds, { value, path, shape })
+    : shape && readSteps(scope, kinds, { value, path, steps: shape.steps ?? [] });
+  if (shape === undefined || steps === undefined) return undefined;
+  const [first] = steps;
+  if (first === undefined) return undefined;
+  const { attempts: _, verificationChecks: _checks, verificationTimeoutMs: _timeout, ...remedy } = first;
+  return {
+    ...remedy,
+    maxFailures: steps.reduce((sum, { attempts }) => sum + attempts, 0),
+    ...(shape.idempotent ? { idempotent: true as const } : {}),
+    ...(value.steps === undefined ? {} : { steps }),
+  };
+}
+
+type Times = Pick<z.output<Shapes["step"]["schema"]>, "retries" | "max_failures" | "timeout">;
+
+interface Action {
+  readonly value: Mapping;
+  readonly path: Path;
+  readonly shape: Times | undefined;
+}
+
+function readSingle(scope: Scope, kinds: Kinds, action: Action): readonly RemedyStep[] | undefined {
+  const step = readStep(scope, kinds, action);
+  return step && [step];
+}
+
+function readSteps(
+  scope: Scope,
+  kinds: Kinds,
+  { value, path, steps }: {
+    readonly value: Mapping;
+    readonly path: Path;
+    readonly steps: readonly unknown[];
+  },
+): readonly RemedyStep[] | undefined {
+  for (const key of ACTION_KEYS.filter((each) => Object.hasOwn(value, each))) {
+    scope.report([...path, key], `${key} and steps cannot both be given: it belongs into a step`, {
+      at: "key",
+    });
+  }
+  const read: (RemedyStep | undefined)[] = [];
+  for (const [index, item] of steps.entries()) {
+    const at: Path = [...path, "steps", index];
+    if (!isMapping(item)) {
+      scope.report(at, `found ${typeWord(item)}, expected a mapping with action and config`);
+      read.push(undefined);
+    } else if (item.action === PAGE) {
+      const message =
+        "page is what follows the last step: it stands last, after at least one other, and takes nothing";
+      if (index === 0 || index < steps.length - 1 || Object.keys(item).length > 1) scope.report(at, message);
+    } else {
+      const { schema, jsonSchema } = kinds.shapes.step;
+      const shape = scope.parse(schema, item, { path: at, jsonSchema });
+      const step = readStep(scope, kinds, { value: item, path: at, shape });
+      const { checks, timeout } = shape?.verification ?? {};
+      read.push(
+        step && {
+          ...step,
+          ...(checks === undefined ? {} : { verificationChecks: checks }),
+          ...(timeout === undefined ? {} : { verificationTimeoutMs: timeout }),
+        },
+      );
+    }
+  }
+  const good = read.filter((step) => step !== undefined);
+  return good.length < read.length ? undefined : good;
+}
+
+function readStep(scope: Scope, kinds: Kinds, { value, path, shape }: Action): RemedyStep | undefined {
   const action = readAction(scope, value, path);
   const kind = action && kinds.catalog.remedies.byName.get(action.word.toLowerCase());
   if (action && kind === undefined) {
@@ -36,9 +112,8 @@ export function readIntervention(
     target,
     config: shared,
     retries: shape.retries,
-    maxFailures: shape.max_failures,
     timeoutMs: shape.timeout ?? TIMEOUT_MS_DEFAULT,
-    ...(shape.idempotent ? { idempotent: true as const } : {}),
+    attempts: shape.max_failures,
   };
 }
 

@@ -63,7 +63,7 @@ const PULSE_FIELDS = {
   config: z.unknown().optional(),
 };
 
-const INTERVENTION = z.strictObject({
+const ACTION_FIELDS = {
   action: z.string().optional(),
   type: z.string().optional(),
   target: z.unknown().optional(),
@@ -71,8 +71,18 @@ const INTERVENTION = z.strictObject({
   retries: RETRIES.default(0),
   max_failures: COUNT.default(1),
   timeout: DURATION.optional(),
+};
+export const ACTION_KEYS = Object.keys(ACTION_FIELDS);
+const STEPS_MAX = 16;
+
+const INTERVENTION = z.strictObject({
+  ...ACTION_FIELDS,
+  /** Instead of one action: several, in turn. */
+  steps: z.array(z.unknown()).min(1).max(STEPS_MAX).optional(),
   idempotent: z.boolean().default(false),
 });
+
+const STEP = z.strictObject({ ...ACTION_FIELDS, verification: VERIFICATION.optional() });
 
 const CHANNEL_FIELDS = {
   notify: TEXT_LIST.optional(),
@@ -104,6 +114,7 @@ export interface Shapes {
   readonly partial: Shape<unknown>;
   readonly pulse: Shape<PulseShape>;
   readonly intervention: Shape<z.output<typeof INTERVENTION>>;
+  readonly step: Shape<z.output<typeof STEP>>;
   readonly code: Shape<CodeShape>;
   readonly channel: Shape<z.output<typeof CHANNEL>>;
 }
@@ -122,6 +133,7 @@ export function createShapes(catalog: Catalog): Shapes {
     partial: shape(PARTIAL),
     pulse: shape(PULSE.extend(blocks) as unknown as Schema<PulseShape>),
     intervention: shape(INTERVENTION),
+    step: shape(STEP),
     code: shape(CODE),
     channel: shape(CHANNEL),
   };

@@ -41,6 +41,21 @@ export interface ProbeSpec {
   readonly config: unknown;
 }
 
+/** One of several things that are tried in turn; see remedy_steps.ts. */
+export interface RemedyStep {
+  readonly kind: string;
+  readonly target: string;
+  readonly config: unknown;
+  readonly retries: number;
+  readonly timeoutMs: number;
+  /** Attempts it has before the next step's turn. */
+  readonly attempts: number;
+  /** Where they differ from the monitor's. */
+  readonly verificationChecks?: number;
+  readonly verificationTimeoutMs?: number;
+}
+
+/** With steps, `kind` to `timeoutMs` are those of the first, and `maxFailures` is the sum of their attempts. */
 export interface RemedySpec {
   readonly kind: string;
   /** What is acted on (container, script path, URL); kept per row. */
@@ -54,6 +69,8 @@ export interface RemedySpec {
   readonly timeoutMs: number;
   /** Running it twice does no more than running it once: it may run again when a crash cut it off. */
   readonly idempotent?: true;
+  /** At least one, when there are any. */
+  readonly steps?: readonly RemedyStep[];
 }
 
 export interface MonitorSpec {

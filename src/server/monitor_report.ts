@@ -107,7 +107,13 @@ function certificateReport(day: number, nowMs: number): MonitorDetail["certifica
 function remedyReport({ remedy }: Policy, target: string): MonitorDetail["remedy"] {
   if (remedy === null) return null;
   const { kind, retries, maxFailures, timeoutMs } = remedy;
-  return { action: kind, target: redactHook(target), retries, maxFailures, timeoutMs };
+  const steps = remedy.steps?.map((step) => ({
+    action: step.kind,
+    target: redactHook(step.target),
+    attempts: step.attempts,
+  }));
+  const report = { action: kind, target: redactHook(target), retries, maxFailures, timeoutMs };
+  return steps === undefined ? report : { ...report, steps };
 }
 
 function codeReports({ codes }: Policy, channels: readonly string[]): MonitorDetail["codes"] {

@@ -116,6 +116,12 @@ export interface MonitorDetail extends MonitorSummary {
       readonly retries: number;
       readonly maxFailures: number;
       readonly timeoutMs: number;
+      /** What is tried in turn, when that is more than one thing. */
+      readonly steps?: readonly {
+        readonly action: string;
+        readonly target: string;
+        readonly attempts: number;
+      }[];
     }
     | null;
   readonly codes: Readonly<Record<string, CodeReport>>;

@@ -90,7 +90,9 @@ function policyKey(spec: MonitorSpec, tables: Tables): string {
     ? ""
     : ` ${remedy.kind} ${
       tables.remedies.numberOf(remedy.config)
-    } ${remedy.retries} ${remedy.maxFailures} ${remedy.timeoutMs} ${remedy.idempotent === true}`;
+    } ${remedy.retries} ${remedy.maxFailures} ${remedy.timeoutMs} ${remedy.idempotent === true} ${
+      remedy.steps === undefined ? "" : tables.remedies.numberOf(remedy.steps)
+    }`;
   return `${probe.kind} ${tables.configs.numberOf(probe.config)} ${tables.codes.numberOf(spec.codes)} ` +
     `${spec.intervalMs} ${spec.timeoutMs} ${spec.retries} ${spec.unhealthyThreshold} ${spec.healthyThreshold} ` +
     `${spec.verificationChecks} ${spec.verificationTimeoutMs}${repair}`;
@@ -113,6 +115,14 @@ function policyFrom(spec: MonitorSpec, codes: Policy["codes"]): Policy {
 
 function remedyFrom(remedy: MonitorSpec["remedy"]): RemedyPolicy | null {
   if (remedy === undefined) return null;
-  const { kind, config, retries, maxFailures, timeoutMs, idempotent } = remedy;
-  return { kind, config, retries, maxFailures, timeoutMs, ...(idempotent === true ? { idempotent } : {}) };
+  const { kind, config, retries, maxFailures, timeoutMs, idempotent, steps } = remedy;
+  return {
+    kind,
+    config,
+    retries,
+    maxFailures,
+    timeoutMs,
+    ...(idempotent === true ? { idempotent } : {}),
+    ...(steps === undefined ? {} : { steps }),
+  };
 }

@@ -3,7 +3,7 @@
  * Plain data; a row holds the index. A fleet of a million monitors has some thousand policies.
  */
 import type { Color } from "../model/color.ts";
-import type { Dispatch, MonitorSpec } from "../model/monitor.ts";
+import type { Dispatch, MonitorSpec, RemedyStep } from "../model/monitor.ts";
 
 export interface ProbePolicy {
   readonly kind: string;
@@ -17,6 +17,7 @@ export interface RemedyPolicy {
   readonly maxFailures: number;
   readonly timeoutMs: number;
   readonly idempotent?: true;
+  readonly steps?: readonly RemedyStep[];
 }
 
 /** The fields mean what they mean in model/monitor.ts; channels are indices. */

@@ -31,6 +31,7 @@ function start(refuse = false) {
       names: Object.keys(handlers),
       call: async (name, parameters) => await handlers[name]?.(parameters) ?? { status: 404, body: {} },
     },
+    signals: { rowsOf: () => [], take: () => true },
     onError() {},
   });
   const server = serve({
