@@ -46,7 +46,21 @@ export interface ClusterCall {
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 const STATUS = z.object({ message: z.string() });
 
-/** The path of an object; of a namespace's objects under it. */
+/** How a monitor names an object; the namespace may be the cluster's business. */
+export type WrittenName = Pick<ObjectName, "kind" | "name"> & { readonly namespace?: string };
+
+/** For a row, and for people: "shop/deployment/web", or "deployment/web" in whatever namespace the access names. */
+export function targetOf({ kind, name, namespace }: WrittenName): string {
+  return `${namespace === undefined ? "" : `${namespace}/`}${kind}/${name}`;
+}
+
+/** What targetOf() wrote. */
+export function parseTarget(target: string): WrittenName {
+  const [name = "", kind, namespace] = target.split("/").reverse();
+  return { kind: kind as Kind, name, ...(namespace === undefined ? {} : { namespace }) };
+}
+
+/** The path of an object. */
 export function pathOf({ kind, namespace, name }: ObjectName): string {
   if (kind === "node") return `/api/v1/nodes/${name}`;
   const group = kind === "pod" ? "/api/v1" : "/apis/apps/v1";

@@ -6,7 +6,16 @@ import { oneLine } from "../base/log.ts";
 import { z } from "../base/schema.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
 import { CLUSTER_FIELDS, clusterAccess, type ClusterConfig, clusterFault } from "../net/kubeconfig.ts";
-import { Cluster, DNS_NAME, type Kind, KINDS, type ObjectName, pathOf } from "../net/kubernetes.ts";
+import {
+  Cluster,
+  DNS_NAME,
+  KINDS,
+  type ObjectName,
+  parseTarget,
+  pathOf,
+  targetOf,
+  type WrittenName,
+} from "../net/kubernetes.ts";
 import { READINESS, readinessText } from "../net/kubernetes_readiness.ts";
 
 const TEXT_CHARACTERS_MAX = 200;
@@ -18,7 +27,7 @@ interface SharedConfig {
 }
 
 interface KubernetesConfig extends SharedConfig {
-  readonly object: { readonly kind: Kind; readonly name: string; readonly namespace?: string };
+  readonly object: WrittenName;
 }
 
 const MIN_READY = z.union([
@@ -71,7 +80,7 @@ intervention:
 `,
   descriptors: 1,
   estimateMs: 20,
-  split: ({ object, ...shared }) => ({ target: JSON.stringify(object), shared }),
+  split: ({ object, ...shared }) => ({ target: targetOf(object), shared }),
   run,
 };
 
@@ -81,8 +90,7 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
   if (typeof access === "string") {
     return { outcome: "local", reason: "local_fault", value: 0, text: access.slice(0, TEXT_CHARACTERS_MAX) };
   }
-  const named = JSON.parse(request.target) as KubernetesConfig["object"];
-  const object: ObjectName = { namespace: access.namespace ?? "default", ...named };
+  const object: ObjectName = { namespace: access.namespace ?? "default", ...parseTarget(request.target) };
   const cluster = new Cluster(access, { signal, timeoutMs: request.timeoutMs });
   const startedMs = performance.now();
   const found = await cluster.call({ method: "GET", path: pathOf(object) }, READINESS[object.kind]);

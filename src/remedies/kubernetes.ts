@@ -13,10 +13,12 @@ import {
   type ClusterAnswer,
   type ClusterCall,
   DNS_NAME,
-  type Kind,
   type ObjectName,
+  parseTarget,
   pathOf,
+  targetOf,
   WORKLOADS,
+  type WrittenName,
 } from "../net/kubernetes.ts";
 import { READINESS, type Readiness, readinessText } from "../net/kubernetes_readiness.ts";
 
@@ -31,7 +33,7 @@ interface SharedConfig {
 }
 
 interface KubernetesConfig extends SharedConfig {
-  readonly object: { readonly kind: Kind; readonly name: string; readonly namespace?: string };
+  readonly object: WrittenName;
 }
 
 const CONFIG = z.strictObject({
@@ -89,12 +91,12 @@ export const KUBERNETES: Remedy<KubernetesConfig> = {
   summary: "restart or scale a workload of a Kubernetes cluster, or delete a pod of it",
   schema: SCHEMA,
   example: EXAMPLE,
-  split: ({ object, ...shared }) => ({ target: JSON.stringify(object), shared }),
+  split: ({ object, ...shared }) => ({ target: targetOf(object), shared }),
   descriptors: 1,
   estimateMs: 30_000,
   describe(target, config) {
     const { action, replicas } = config as SharedConfig;
-    const { kind, name, namespace } = parse(target);
+    const { kind, name, namespace } = parseTarget(target);
     const what = `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
     return action === "scale" ? `scale ${what} to ${replicas}` : `${action} ${what}`;
   },
@@ -105,7 +107,7 @@ async function run(request: RemedyRequest, signal: AbortSignal): Promise<RemedyR
   const config = request.config as SharedConfig;
   const access = await clusterAccess(config.cluster);
   if (typeof access === "string") return { ok: false, retryable: false, text: access };
-  const object: ObjectName = { namespace: access.namespace ?? "default", ...parse(request.target) };
+  const object: ObjectName = { namespace: access.namespace ?? "default", ...parseTarget(request.target) };
   const cluster = new Cluster(access, { signal, timeoutMs: request.timeoutMs });
   const look = () => cluster.call({ method: "GET", path: pathOf(object) }, READINESS[object.kind]);
   const before = await look();
@@ -197,8 +199,4 @@ function failed(answer: Extract<ClusterAnswer<unknown>, { ok: false }>, signal: 
   const { status, text } = answer;
   const retryable = status === 0 ? !signal.aborted : status === 409 || status === 429 || status >= 500;
   return { ok: false, retryable, text };
-}
-
-function parse(target: string): KubernetesConfig["object"] {
-  return JSON.parse(target) as KubernetesConfig["object"];
 }

@@ -88,7 +88,7 @@ export const SSH: Remedy<SshConfig> = {
   schema: SCHEMA,
   example: EXAMPLE,
   split: ({ host, port, user, command, ...shared }) => ({
-    target: JSON.stringify({ host, port, user, command }),
+    target: `${user === "" ? "" : `${user}@`}${host}:${port} ${command}`,
     shared,
   }),
   // Both ends of three pipes and the descriptor that tells of the end, while it starts.
@@ -160,12 +160,23 @@ function argvOf(target: SshTarget, options: SshOptions): [string, ...string[]] {
   ];
 }
 
+/** As one word of a shell; what no shell takes for more than itself stays as people write it. */
 function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** What `split` wrote: "deploy@db1:22 systemctl restart shop". */
 function parse(target: string): SshTarget {
-  return JSON.parse(target) as SshTarget;
+  const space = target.indexOf(" ");
+  const login = target.slice(0, space);
+  const at = login.indexOf("@");
+  const colon = login.lastIndexOf(":");
+  return {
+    user: login.slice(0, Math.max(0, at)),
+    host: login.slice(at + 1, colon),
+    port: Number(login.slice(colon + 1)),
+    command: target.slice(space + 1),
+  };
 }
 
 /** The first word, for people: "systemctl on deploy@db1". */

@@ -276,5 +276,9 @@ test("kubernetes refuses what names no object, or asks what cannot be done to it
   const { target, shared } = KUBERNETES.split(
     KUBERNETES.schema.parse({ ...WEB, action: "scale", replicas: 4 }),
   );
+  assert.equal(target, "deployment/web");
   assert.equal(KUBERNETES.describe(target, shared), "scale deployment web to 4");
+  const named = KUBERNETES.split(KUBERNETES.schema.parse({ ...WEB, namespace: "shop", action: "restart" }));
+  assert.equal(named.target, "shop/deployment/web");
+  assert.equal(KUBERNETES.describe(named.target, named.shared), "restart deployment shop/web");
 });

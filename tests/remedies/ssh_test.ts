@@ -110,5 +110,8 @@ test("ssh refuses what could be an option, a second command line or a path that 
   const { target, shared } = SSH.split(
     SSH.schema.parse({ host: "db1", user: "deploy", command: ["systemctl", "restart", "s3cret"] }),
   );
+  assert.equal(target, "deploy@db1:22 systemctl restart s3cret");
   assert.equal(SSH.describe(target, shared), "run systemctl on deploy@db1");
+  const six = SSH.split(SSH.schema.parse({ host: "fe80::1%eth0", port: 2222, command: "a b:c@d" }));
+  assert.equal(SSH.describe(six.target, six.shared), "run a on fe80::1%eth0");
 });
