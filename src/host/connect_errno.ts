@@ -7,6 +7,7 @@
  */
 import { isIP } from "node:net";
 import { constants } from "node:os";
+import { AF_INET, AF_INET6, type Libc, type Memory, openLibc, SOCK_CLOEXEC, SOCK_DGRAM } from "./libc.ts";
 
 export interface Peer {
   /** IPv4 or IPv6; a zone ("%eth0") is not understood, and the code then stays as told. */
@@ -17,13 +18,15 @@ export interface Peer {
 /** The code to believe: `code` itself, or that of the local fault behind it. Never rejects. */
 export async function connectCode(code: string, peer: Peer): Promise<string> {
   if (!ASKED_AGAIN.has(code)) return code;
-  const opened = await libc;
+  const opened = await asker;
   const address = socketAddress(peer);
   if (opened === undefined || address === undefined) return code;
   // No route is the same to the reader, whether the kernel says it of a network or of a host.
   return LOCAL_NAMES.get(routeErrno(opened, address)) ?? code;
 }
 
+const IPV4_ADDRESS_BYTES = 16;
+const IPV6_ADDRESS_BYTES = 28;
 const ASKED_AGAIN: ReadonlySet<string> = new Set(["ECONNREFUSED", "EHOSTUNREACH"]);
 
 const LOCAL_NAMES: ReadonlyMap<number, string> = new Map([
@@ -39,34 +42,31 @@ const LOCAL_NAMES: ReadonlyMap<number, string> = new Map([
   [constants.errno.EPERM, "EPERM"],
 ]);
 
-interface Libc {
-  socket(domain: number, type: number, protocol: number): number;
-  connect(fd: number, address: Uint8Array<ArrayBuffer>, length: number): number;
-  close(fd: number): number;
-  /** Of the last call on this thread. */
-  errno(): number;
+interface Asker {
+  readonly libc: Libc;
+  /** For one address at a time. */
+  readonly address: Memory;
 }
 
 /** Opened with the module, since without a free descriptor it no longer can be; undefined where it cannot be at all. */
-const libc: Promise<Libc | undefined> = openLibc().catch(() => undefined);
-
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000;
+const asker: Promise<Asker | undefined> = openLibc().then((libc) =>
+  libc && { libc, address: libc.allocate(IPV6_ADDRESS_BYTES) }
+);
 
 /** 0 when the kernel would send to it. */
-function routeErrno(opened: Libc, address: Uint8Array<ArrayBuffer>): number {
-  const fd = opened.socket(address[0] as number, SOCK_DGRAM_CLOEXEC, 0);
-  if (fd < 0) return opened.errno();
-  const errno = opened.connect(fd, address, address.length) === 0 ? 0 : opened.errno();
-  opened.close(fd);
+function routeErrno({ libc, address }: Asker, peer: Uint8Array): number {
+  address.bytes.set(peer);
+  const fd = libc.socket(peer[0] as number, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return libc.errno();
+  const errno = libc.connect(fd, address.pointer, peer.length) === 0 ? 0 : libc.errno();
+  libc.close(fd);
   return errno;
 }
 
 /** struct sockaddr_in or sockaddr_in6: the family in the machine's order (little-endian on every target), the rest in the network's. */
 function socketAddress(peer: Peer): Uint8Array<ArrayBuffer> | undefined {
   const isV4 = isIP(peer.address) === 4;
-  const bytes = new Uint8Array(isV4 ? 16 : 28);
+  const bytes = new Uint8Array(isV4 ? IPV4_ADDRESS_BYTES : IPV6_ADDRESS_BYTES);
   bytes[0] = isV4 ? AF_INET : AF_INET6;
   bytes[2] = peer.port >> 8;
   bytes[3] = peer.port & 255;
@@ -87,53 +87,4 @@ function socketAddress(peer: Peer): Uint8Array<ArrayBuffer> | undefined {
   groupsBefore.forEach(write);
   groupsAfter.forEach((group, index) => write(group, 8 - groupsAfter.length + index));
   return bytes;
-}
-
-async function openLibc(): Promise<Libc> {
-  if (process.platform !== "linux") throw new Error("only measured on Linux");
-  return typeof Deno === "undefined" ? await openLibcByBun() : openLibcByDeno();
-}
-
-async function openLibcByBun(): Promise<Libc> {
-  // Not a literal, so that Deno's type checker does not look for a module that only Bun has.
-  const name = "bun:ffi";
-  const ffi = await import(name) as {
-    dlopen(
-      library: string,
-      symbols: Record<string, { args: string[]; returns: string }>,
-    ): { symbols: unknown };
-    read: { i32(pointer: number, offset: number): number };
-  };
-  const symbols = ffi.dlopen("libc.so.6", {
-    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-    connect: { args: ["i32", "ptr", "i32"], returns: "i32" },
-    close: { args: ["i32"], returns: "i32" },
-    __errno_location: { args: [], returns: "ptr" },
-  }).symbols as Omit<Libc, "errno"> & { __errno_location(): number };
-  // The location is the thread's own, and a worker never changes its thread.
-  const location = symbols.__errno_location();
-  return {
-    socket: symbols.socket,
-    connect: symbols.connect,
-    close: symbols.close,
-    errno: () => ffi.read.i32(location, 0),
-  };
-}
-
-function openLibcByDeno(): Libc {
-  const { symbols } = Deno.dlopen("libc.so.6", {
-    socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
-    connect: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-    close: { parameters: ["i32"], result: "i32" },
-    __errno_location: { parameters: [], result: "pointer" },
-  });
-  const location = symbols.__errno_location();
-  if (location === null) throw new Error("no errno location");
-  const view = new Deno.UnsafePointerView(location);
-  return {
-    socket: symbols.socket,
-    connect: symbols.connect,
-    close: symbols.close,
-    errno: () => view.getInt32(),
-  };
 }

@@ -29,8 +29,6 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Pointer, bytes: number): number;
   connect(fd: number, address: Pointer, bytes: number): number;
-  /** `into` holds a socklen_t: room before, length after. */
-  getsockname(fd: number, address: Pointer, into: Pointer): number;
   setsockopt(fd: number, level: number, option: number, value: Pointer, bytes: number): number;
   getsockopt(fd: number, level: number, option: number, value: Pointer, bytes: Pointer): number;
   send(fd: number, from: Pointer, bytes: number, flags: number): number;
@@ -108,8 +106,18 @@ export const {
 } = constants.errno;
 
 /** struct epoll_event in 32-bit words: packed on x86-64 only (epoll_ctl(2), sys/epoll.h). */
-export const EPOLL_EVENT_WORDS = process.arch === "x64" ? 3 : 4;
-export const EPOLL_DATA_WORD = process.arch === "x64" ? 1 : 2;
+const EPOLL_EVENT = epollEventLayout(process.arch);
+export const EPOLL_EVENT_WORDS = EPOLL_EVENT.words;
+export const EPOLL_DATA_WORD = EPOLL_EVENT.dataWord;
+
+export function epollEventLayout(arch: string): { readonly words: number; readonly dataWord: number } {
+  return arch === "x64" ? { words: 3, dataWord: 1 } : { words: 4, dataWord: 2 };
+}
+
+/** Names of the C library, glibc's first, then musl's. */
+export function libcNames(arch: string): readonly string[] {
+  return ["libc.so.6", `libc.musl-${ARCHITECTURES[arch]}.so.1`, "libc.so"];
+}
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
 /** Buffers below this may live in a runtime's collected heap. */
@@ -124,7 +132,6 @@ const SIGNATURES = {
   socket: [I, I, I],
   bind: [I, P, U],
   connect: [I, P, U],
-  getsockname: [I, P, P],
   setsockopt: [I, I, I, P, U],
   getsockopt: [I, I, I, P, P],
   send: [I, P, U, I],
@@ -148,9 +155,8 @@ interface Binding {
 }
 
 async function open(): Promise<Libc | undefined> {
-  const architecture = ARCHITECTURES[process.arch];
-  if (process.platform !== "linux" || architecture === undefined) return undefined;
-  for (const name of ["libc.so.6", `libc.musl-${architecture}.so.1`, "libc.so"]) {
+  if (process.platform !== "linux" || !(process.arch in ARCHITECTURES)) return undefined;
+  for (const name of libcNames(process.arch)) {
     try {
       return toLibc(typeof Deno === "undefined" ? await bindByBun(name) : bindByDeno(name));
     } catch {

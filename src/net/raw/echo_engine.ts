@@ -23,7 +23,7 @@ import {
 } from "../../model/raw_probe.ts";
 import { Deadlines } from "./deadlines.ts";
 import { type EchoClocks, EchoSlot } from "./echo_slot.ts";
-import { Batch, EchoSocket } from "./echo_socket.ts";
+import { Batch, EchoSocket, MESSAGE_LAYOUT as L } from "./echo_socket.ts";
 import type { Epoll } from "./epoll.ts";
 import { failureOfErrno, localErrno } from "./errno.ts";
 import { NO_ANSWER } from "../names.ts";
@@ -276,13 +276,15 @@ export class EchoEngine {
     const ORIGIN_LOCAL = 1;
     for (let i = 0; i < count; i++) {
       const at = batch.extendedErrorAt(i, family);
-      if (at < 0 || batch.control[at + 4] === ORIGIN_LOCAL) continue;
+      if (at < 0 || batch.control[at + L.extendedOrigin] === ORIGIN_LOCAL) continue;
       if (!readEcho(batch.bytes, batch.from(i), batch.to(i), this.#found)) continue;
       const slot = this.#slotOfError(socket);
       if (slot === undefined) continue;
-      const type = batch.control[at + 5] as number;
-      const code = batch.control[at + 6] as number;
-      const from = formatSocketAddress(batch.control.subarray(at + 16, at + 16 + SOCKET_ADDRESS_BYTES));
+      const type = batch.control[at + L.extendedType] as number;
+      const code = batch.control[at + L.extendedCode] as number;
+      const from = formatSocketAddress(
+        batch.control.subarray(at + L.extendedErrorBytes, at + L.extendedErrorBytes + SOCKET_ADDRESS_BYTES),
+      );
       this.#giveUp(slot, { family, type, code, from });
     }
   }

@@ -34,28 +34,28 @@ export class Batch {
   constructor(libc: Libc) {
     this.#libc = libc;
     const data = libc.allocate(MESSAGES * MESSAGE_BYTES);
-    const vectors = libc.allocate(MESSAGES * VECTOR_WORDS * 4);
-    this.#headers = libc.allocate(MESSAGES * HEADER_WORDS * 4);
+    const vectors = libc.allocate(MESSAGES * L.vectorWords * 4);
+    this.#headers = libc.allocate(MESSAGES * L.headerWords * 4);
     this.#control = libc.allocate(MESSAGES * CONTROL_BYTES);
     this.#controlView = new DataView(this.#control.bytes.buffer, this.#control.bytes.byteOffset);
     this.bytes = data.bytes;
     for (let i = 0; i < MESSAGES; i++) {
       // struct iovec { base, bytes } and the pointers of struct msghdr: alike in glibc and musl on 64-bit machines.
-      writePointer(vectors.words, i * VECTOR_WORDS, data.address + i * MESSAGE_BYTES);
-      vectors.words[i * VECTOR_WORDS + 2] = MESSAGE_BYTES;
-      const header = i * HEADER_WORDS;
-      writePointer(this.#headers.words, header + VECTORS_WORD, vectors.address + i * VECTOR_WORDS * 4);
-      this.#headers.words[header + VECTOR_COUNT_WORD] = 1;
-      writePointer(this.#headers.words, header + CONTROL_WORD, this.#control.address + i * CONTROL_BYTES);
+      writePointer(vectors.words, i * L.vectorWords, data.address + i * MESSAGE_BYTES);
+      vectors.words[i * L.vectorWords + 2] = MESSAGE_BYTES;
+      const header = i * L.headerWords;
+      writePointer(this.#headers.words, header + L.vectorsWord, vectors.address + i * L.vectorWords * 4);
+      this.#headers.words[header + L.vectorCountWord] = 1;
+      writePointer(this.#headers.words, header + L.controlWord, this.#control.address + i * CONTROL_BYTES);
     }
   }
 
   /** How many messages came; below 0: errno() has why. */
   receive(fd: number, flags: number): number {
     const { words, pointer } = this.#headers;
-    for (let header = 0; header < MESSAGES * HEADER_WORDS; header += HEADER_WORDS) {
-      words[header + CONTROL_WORD + 2] = CONTROL_BYTES;
-      words[header + FLAGS_WORD] = 0;
+    for (let header = 0; header < MESSAGES * L.headerWords; header += L.headerWords) {
+      words[header + L.controlBytesWord] = CONTROL_BYTES;
+      words[header + L.flagsWord] = 0;
     }
     return this.#libc.recvmmsg(fd, pointer, MESSAGES, flags | c.MSG_DONTWAIT, null);
   }
@@ -65,7 +65,7 @@ export class Batch {
   }
 
   to(index: number): number {
-    const bytes = this.#headers.words[index * HEADER_WORDS + BYTES_WORD] as number;
+    const bytes = this.#headers.words[index * L.headerWords + L.bytesWord] as number;
     return index * MESSAGE_BYTES + Math.min(bytes, MESSAGE_BYTES);
   }
 
@@ -93,13 +93,13 @@ export class Batch {
   #controlAt(index: number, level: number, type: number): number {
     const view = this.#controlView;
     const begin = index * CONTROL_BYTES;
-    const used = this.#headers.words[index * HEADER_WORDS + CONTROL_WORD + 2] as number;
+    const used = this.#headers.words[index * L.headerWords + L.controlBytesWord] as number;
     const end = begin + Math.min(used, CONTROL_BYTES);
-    for (let at = begin; at + CONTROL_HEADER_BYTES <= end;) {
+    for (let at = begin; at + L.controlHeaderBytes <= end;) {
       const bytes = view.getUint32(at, true);
-      if (bytes < CONTROL_HEADER_BYTES) return -1;
+      if (bytes < L.controlHeaderBytes) return -1;
       if (view.getInt32(at + 8, true) === level && view.getInt32(at + 12, true) === type) {
-        return at + CONTROL_HEADER_BYTES;
+        return at + L.controlHeaderBytes;
       }
       at += (bytes + 7) & ~7;
     }
@@ -112,15 +112,29 @@ const MESSAGES = 64;
 /** Enough of an ICMP error for our packet in it: two IP headers with options, two ICMP headers, the token. */
 const MESSAGE_BYTES = 256;
 const CONTROL_BYTES = 128;
-const CONTROL_HEADER_BYTES = 16;
-const VECTOR_WORDS = 4;
-/** struct mmsghdr { struct msghdr { name, nameBytes, vectors, vectorCount, control, controlBytes, flags }, bytes }. */
-const HEADER_WORDS = 16;
-const VECTORS_WORD = 4;
-const VECTOR_COUNT_WORD = 6;
-const CONTROL_WORD = 8;
-const FLAGS_WORD = 12;
-const BYTES_WORD = 14;
+/**
+ * struct mmsghdr { struct msghdr { name, nameBytes, vectors, vectorCount, control, controlBytes, flags }, bytes }, in words of 32
+ * bits; struct iovec; struct cmsghdr; struct sock_extended_err and what else is read by place. Alike on all 64-bit machines.
+ */
+export const MESSAGE_LAYOUT = {
+  headerWords: 16,
+  vectorsWord: 4,
+  vectorCountWord: 6,
+  controlWord: 8,
+  controlBytesWord: 10,
+  flagsWord: 12,
+  bytesWord: 14,
+  vectorWords: 4,
+  controlHeaderBytes: 16,
+  extendedErrorBytes: 16,
+  extendedOrigin: 4,
+  extendedType: 5,
+  extendedCode: 6,
+  timespecBytes: 16,
+  addressBytes: 28,
+  drops: 8,
+} as const;
+const L = MESSAGE_LAYOUT;
 
 /** Best effort: some thousand answers wait here while the thread is busy. */
 const BUFFER_BYTES = 8 * 1024 * 1024;
@@ -229,7 +243,7 @@ export class EchoSocket {
       this.#info.pointer,
       this.#infoBytes.pointer,
     );
-    return this.#info.words[DROPS_WORD] as number;
+    return this.#info.words[L.drops] as number;
   }
 
   close(): void {
@@ -255,8 +269,6 @@ export class EchoSocket {
   }
 }
 
-/** SK_MEMINFO_DROPS in linux/sock_diag.h. */
-const DROPS_WORD = 8;
 const INFO_WORDS = 16;
 
 /** Ping sockets are not permitted, or this kernel has none. */
