@@ -79,10 +79,16 @@ export function startTls(below: Socket, options: TlsOptions, signal: AbortSignal
     below.once("close", onClose);
     socket.once("secureConnect", () => {
       if (options.insecure || socket.authorized) give({ kind: "secured", socket });
-      else give({ kind: "failed", failure: failureOfCertificate(socket) });
+      else {give({
+          kind: "failed",
+          failure: failureOfCertificate(problemOf(socket), socket.getPeerCertificate()),
+        });}
     });
     // Stays, so that no later error is uncaught.
-    socket.on("error", (error) => give(failureOfHandshake(codeOf(error))));
+    socket.on(
+      "error",
+      (error) => give({ kind: "failed", failure: failureOfHandshake(codeOf(error)) }),
+    );
   });
 }
 
@@ -96,17 +102,25 @@ function failed(reason: Failure["reason"], text: string): Secured {
   return { kind: "failed", failure: { outcome: "fail", reason, value: 0, text } };
 }
 
-function failureOfHandshake(code: string): Secured {
-  if (code === "ECONNRESET" || code === "EPIPE") return failed("reset", "in the TLS handshake");
-  return failed("tls_failed", code);
+/** Typed as Error by Node's types; both runtimes give a code's text or an Error. */
+function problemOf(socket: TLSSocket): string {
+  const problem: unknown = socket.authorizationError;
+  return problem instanceof Error ? codeOf(problem) : String(problem);
 }
 
-/** Codes of Node's TLS documentation, "X509 certificate error codes". */
-function failureOfCertificate(socket: TLSSocket): Failure {
-  // Typed as Error by Node's types; both runtimes give a code's text or an Error.
-  const problem: unknown = socket.authorizationError;
-  const code = problem instanceof Error ? codeOf(problem) : String(problem);
-  const certificate = socket.getPeerCertificate();
+/** What went wrong before there was a certificate to judge. */
+export function failureOfHandshake(code: string): Failure {
+  if (code === "ECONNRESET" || code === "EPIPE") {
+    return { outcome: "fail", reason: "reset", value: 0, text: "in the TLS handshake" };
+  }
+  return { outcome: "fail", reason: "tls_failed", value: 0, text: code };
+}
+
+/** `code`: of Node's TLS documentation, "X509 certificate error codes". */
+export function failureOfCertificate(
+  code: string,
+  certificate: { readonly valid_from: string; readonly valid_to: string },
+): Failure {
   const notBefore = Date.parse(certificate.valid_from);
   const notAfter = Date.parse(certificate.valid_to);
   const nowMs = Date.now();

@@ -1,10 +1,12 @@
 /** One request of an http check on a connection of its own: straight, through a proxy or a unix socket, with TLS or without. */
 import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
+import { type FdTls, openFdTls } from "../host/fd_tls.ts";
 import { connect, type Connected, type ConnectPhases, microsSince } from "../net/connect.ts";
 import { type Failure, failureOfCode } from "../net/failure.ts";
 import { ResponseReader } from "../net/http1.ts";
-import { talk, type TalkEnd } from "../net/talk.ts";
+import { exchangeFast } from "../net/fast_tls.ts";
+import { type Talk, talk, type TalkEnd } from "../net/talk.ts";
 import { certificateEndMs, createTlsContext, type Secured, startTls } from "../net/tls.ts";
 import { openTunnel, proxyFailure } from "../net/tunnel.ts";
 import { type Assertions, prepareAssertions } from "./http_assertions.ts";
@@ -45,22 +47,11 @@ export function preparedFor(config: SharedConfig): Prepared {
 
 /** One request on one connection: a complete answer, or why there is none. Never rejects. */
 export async function exchange(attempt: Attempt, parts: RequestParts): Promise<ResponseReader | Failure> {
-  const { signal, phases } = attempt;
+  const { phases } = attempt;
   const isTls = parts.url.protocol === "https:";
   const host = parts.url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const isOwn = parts.isOwnOrigin !== false;
   const port = parts.url.port === "" ? (isTls ? 443 : 80) : Number(parts.url.port);
-  const isFirst = phases.connectUs === undefined;
-  const opened = await open(attempt, { host, port, isTls });
-  if (isFirst) Object.assign(phases, opened.phases);
-  if (opened.kind === "failed") return opened.failure;
-  let sockets: Parameters<typeof talk>[0] = { socket: opened.socket };
-  if (isTls) {
-    const secured = await secure(attempt, opened.socket, { host, isOwn: parts.isOwnOrigin !== false });
-    if (secured.kind === "failed") return secured.failure;
-    if (secured.kind === "aborted") return noAnswer(attempt, "no TLS handshake");
-    if (isFirst) phases.connectUs = microsSince(attempt.startedMs);
-    sockets = { socket: secured.socket, below: opened.socket };
-  }
   const reader = new ResponseReader({
     head: parts.method === "HEAD",
     keepBody: attempt.prepared.assertions.needsBody,
@@ -73,7 +64,12 @@ export async function exchange(attempt: Attempt, parts: RequestParts): Promise<R
     answered = true;
     return reader.feed(chunk) !== "more";
   };
-  const end = await talk(sockets, { send: encodeRequest(sent), take }, signal);
+  const send = encodeRequest(sent);
+  const fdTls = isTls && suitsFast(attempt, parts) ? await openFdTls() : undefined;
+  const end = fdTls === undefined
+    ? await talkSlow(attempt, { host, port, isTls, isOwn, talk: { send, take } })
+    : await talkFast(attempt, fdTls, { host, port, isOwn, send, take });
+  if ("outcome" in end) return end;
   return failureOfTalk(end, reader, attempt) ?? reader;
 }
 
@@ -100,6 +96,57 @@ function noAnswer(attempt: Attempt, text?: string): Failure {
     value: Math.round(attempt.timeoutMs),
   };
   return text === undefined ? failure : { ...failure, text };
+}
+
+/** Over node:net and node:tls. */
+async function talkSlow(
+  attempt: Attempt,
+  peer: Peer & { readonly isOwn: boolean; readonly talk: Talk },
+): Promise<TalkEnd | Failure> {
+  const { signal, phases } = attempt;
+  const isFirst = phases.connectUs === undefined;
+  const opened = await open(attempt, peer);
+  if (isFirst) Object.assign(phases, opened.phases);
+  if (opened.kind === "failed") return opened.failure;
+  if (!peer.isTls) return await talk({ socket: opened.socket }, peer.talk, signal);
+  const secured = await secure(attempt, opened.socket, peer);
+  if (secured.kind === "failed") return secured.failure;
+  if (secured.kind === "aborted") return noAnswer(attempt, "no TLS handshake");
+  if (isFirst) phases.connectUs = microsSince(attempt.startedMs);
+  return await talk({ socket: secured.socket, below: opened.socket }, peer.talk, signal);
+}
+
+/** What host/fd_tls.ts does not do. */
+function suitsFast({ prepared }: Attempt, { isOwnOrigin }: RequestParts): boolean {
+  const { proxy, unixSocket, source, clientCert, tlsMinVersion } = prepared.assertions.config;
+  const showsIdentity = clientCert !== "" && isOwnOrigin !== false;
+  return proxy === null && unixSocket === "" && source === "" && !showsIdentity && tlsMinVersion === "1.2";
+}
+
+interface FastTalk extends Talk {
+  readonly host: string;
+  readonly port: number;
+  readonly isOwn: boolean;
+  readonly send: string;
+  readonly take: (chunk: Uint8Array) => boolean;
+}
+
+async function talkFast(attempt: Attempt, fdTls: FdTls, peer: FastTalk): Promise<TalkEnd | Failure> {
+  const { phases, prepared: { assertions: { config } } } = attempt;
+  const isFirst = phases.connectUs === undefined;
+  const end = await exchangeFast(fdTls, {
+    ...peer,
+    serverName: peer.isOwn && config.serverName !== "" ? config.serverName : peer.host,
+    ca: config.ca === "" ? undefined : config.ca,
+    insecure: config.insecure,
+    startedMs: attempt.startedMs,
+    timeoutMs: attempt.timeoutMs,
+    prefer: config.ip === "" ? undefined : config.ip,
+    ...(looksAt(attempt, peer.host) ? { certificateEnds: (endMs) => noteEnd(attempt, endMs) } : {}),
+  }, attempt.signal);
+  if (isFirst) Object.assign(phases, end.phases);
+  if (end.kind === "talked") return end.end;
+  return end.kind === "failed" ? end.failure : noAnswer(attempt, "no TLS handshake");
 }
 
 interface Peer {
@@ -139,10 +186,9 @@ async function secure(
     { host: name, context: contextOf(prepared, isOwn), insecure },
     signal,
   );
-  if (secured.kind === "secured" && (config.certificateDays > 0 || isLookedAt(host, attempt.startedMs))) {
+  if (secured.kind === "secured" && looksAt(attempt, host)) {
     const endMs = certificateEndMs(secured.socket);
-    const earliestMs = Math.min(endMs ?? Infinity, attempt.certificateEndMs ?? Infinity);
-    attempt.certificateEndMs = earliestMs === Infinity ? undefined : earliestMs;
+    if (endMs !== undefined) noteEnd(attempt, endMs);
   }
   return secured;
 }
@@ -157,6 +203,15 @@ function contextOf(prepared: Prepared, isOwn: boolean): SecureContext {
   if (shows) prepared.own = made;
   else prepared.foreign = made;
   return made;
+}
+
+function noteEnd(attempt: Attempt, endMs: number): void {
+  attempt.certificateEndMs = Math.min(endMs, attempt.certificateEndMs ?? Infinity);
+}
+
+/** Whether the certificate is to be read. */
+function looksAt({ prepared, startedMs }: Attempt, host: string): boolean {
+  return prepared.assertions.config.certificateDays > 0 || isLookedAt(host, startedMs);
 }
 
 /** Host → when its certificate was read last, ms. */

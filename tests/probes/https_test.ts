@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createServer, type TLSSocket } from "node:tls";
+import { openIdleListener } from "../../src/host/idle_listener.ts";
 import { HTTP } from "../../src/probes/http.ts";
 import { type KeyPair, makeCertificates } from "../net/certificates.ts";
 import { eventually, listen, openSockets, serveRaw, type TestServer } from "../net/sockets.ts";
@@ -28,6 +29,7 @@ test("certificates are verified, and what is wrong with one is told", async () =
     ["unknown authority", good, {}, "fail tls_untrusted"],
     ["unknown authority, insecure", good, { insecure: true }, "pass none"],
     ["other host", otherHost, { ca }, "fail tls_hostname"],
+    ["other host of an unknown authority", otherHost, {}, "fail tls_"],
     ["other host, insecure", otherHost, { ca, insecure: true }, "pass none"],
     ["expired", expired, { ca }, "fail tls_expired"],
     ["not yet valid", notYetValid, { ca }, "fail tls_untrusted"],
@@ -41,7 +43,11 @@ test("certificates are verified, and what is wrong with one is told", async () =
         body_contains: "ok",
         ...config,
       });
-      assert.equal(`${result.outcome} ${result.reason}`, wanted, `${name} ${host}: ${result.text}`);
+      const told = `${result.outcome} ${result.reason}`;
+      assert.ok(
+        told === wanted || (wanted.endsWith("_") && told.startsWith(wanted)),
+        `${name} ${host}: ${told}`,
+      );
     }
   }
   assert.ok(await eventually(() => openSockets() <= before), `${openSockets()} sockets, ${before} before`);
@@ -123,4 +129,50 @@ test("a redirect from http to https is followed and verified", async () => {
   const url = `http://127.0.0.1:${plain.port}/`;
   assert.equal((await check(HTTP, { url })).reason, "tls_untrusted");
   assert.equal((await check(HTTP, { url, ca: certificates.ca })).reason, "none");
+});
+
+test("before there is a connection: refused, silent and without a route are told apart, and nothing is left", async () => {
+  const held = openSockets();
+  const gone = await serveRaw(() => {});
+  await gone[Symbol.asyncDispose]();
+  const refused = await check(HTTP, { url: `https://127.0.0.1:${gone.port}/` });
+  assert.equal(verdict(refused), "fail refused 0");
+  // The kernel has no route for TCP to the limited broadcast address.
+  const route = await check(HTTP, { url: "https://255.255.255.255/" });
+  assert.match(verdict(route), /^local local_(route|permission) \d+$/);
+  const deaf = await openIdleListener({ host: "127.0.0.1", port: 0 });
+  const before = openSockets();
+  const results = await Promise.all(
+    Array.from(
+      { length: 20 },
+      () => check(HTTP, { url: `https://127.0.0.1:${deaf.port}/` }, { timeoutMs: 250 }),
+    ),
+  );
+  for (const result of results) {
+    assert.equal(verdict(result), "fail connect_timeout 250");
+    assert.ok(result.tookMs < 600, `${result.tookMs} ms`);
+  }
+  assert.ok(await eventually(() => openSockets() <= before), `${openSockets()} sockets, ${before} before`);
+  deaf.close();
+  assert.ok(await eventually(() => openSockets() <= held));
+});
+
+test("a request larger than the socket's buffer arrives whole", async () => {
+  using certificates = makeCertificates();
+  let received = 0;
+  await using server = await serveTls(certificates.good, (socket) => {
+    socket.on("data", (chunk: Uint8Array) => {
+      received += chunk.length;
+      if (received >= SIZE - FIRST_BYTES_MOST) socket.end("HTTP/1.1 204 No Content\r\n\r\n");
+    });
+  });
+  const SIZE = 8 * 1024 * 1024;
+  const FIRST_BYTES_MOST = 65_536;
+  const config = {
+    url: `https://127.0.0.1:${server.port}/`,
+    ca: certificates.ca,
+    method: "POST",
+    body: "x".repeat(SIZE),
+  };
+  assert.equal(verdict(await check(HTTP, config)), "pass none 0");
 });
