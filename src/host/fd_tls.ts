@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- fields of a certificate as Node names them
 /**
  * TLS on a descriptor that is being connected, where the runtime can: Bun, with libc by FFI. About half the CPU of node:tls on
  * node:net (230 instead of 400 µs a handshake on an idle machine), and no error of this box can be mistaken for one of the

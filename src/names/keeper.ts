@@ -23,7 +23,8 @@ export interface KeeperOptions {
   readonly observe: (kind: Resolved["kind"], stale: boolean) => void;
 }
 
-const IN_FLIGHT_MOST = 256;
+/** Of names, two questions each: more at once overflow a server's socket. */
+const IN_FLIGHT_MOST = 64;
 const FAILED_MS = 5000;
 const STALE_RECHECK_MS = 30_000;
 const STALE_MS_MOST = 86_400_000;

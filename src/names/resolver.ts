@@ -34,6 +34,8 @@ const MISSING_TTL_MS_MOST = 300_000;
 const MISSING_TTL_MS_UNKNOWN = 5000;
 /** A check cannot wait as long as resolv.conf's five seconds a server. */
 const SERVER_MS_MOST = 2000;
+/** Within that time, since a datagram may be lost. */
+const SENDINGS = 3;
 /** A server that was silent is asked last for so long. */
 const SILENT_MS = 30_000;
 
@@ -102,8 +104,11 @@ export class Resolver {
     let fault = FAULT_SILENT;
     for (let round = 0; round < attempts && !signal.aborted; round++) {
       for (const server of this.#serversInOrder()) {
-        const limit = AbortSignal.any([signal, AbortSignal.timeout(Math.min(timeoutMs, SERVER_MS_MOST))]);
-        const reply = await this.#client.ask({ name, type }, server, limit);
+        const resendMs = Math.min(timeoutMs, SERVER_MS_MOST) / SENDINGS;
+        const reply = await this.#client.ask({ name, type }, server, signal, {
+          resendMs,
+          sendings: SENDINGS,
+        });
         if (reply.kind === "answer") {
           const { rcode } = reply.message;
           if (rcode === NOERROR || rcode === NXDOMAIN) return reply.message;

@@ -35,6 +35,8 @@ export interface AskOptions {
   readonly tcpOnly?: boolean;
   /** How long to wait for an answer before the same is sent again, ms. */
   readonly resendMs?: number;
+  /** The question is given up after so many sendings over UDP, each with its time; absent: when the signal fires. */
+  readonly sendings?: number;
 }
 
 const QUESTIONS_PER_PORT = 256;
@@ -69,10 +71,19 @@ export class DnsClient {
     if (signal.aborted) return NO_ANSWER;
     if (!options.tcpOnly) {
       const port = this.#portTo(isIP(server.address) === 6 ? "udp6" : "udp4");
-      const reply = await port.ask({ question, server, resendMs: options.resendMs ?? RESEND_MS }, signal);
+      const reply = await port.ask({
+        question,
+        server,
+        resendMs: options.resendMs ?? RESEND_MS,
+        sendings: options.sendings ?? Infinity,
+      }, signal);
       if (reply.kind === "failed" || !reply.message.truncated) return reply;
     }
-    return await askOverTcp(question, server, signal);
+    const { sendings, resendMs = RESEND_MS } = options;
+    const limit = sendings === undefined
+      ? signal
+      : AbortSignal.any([signal, AbortSignal.timeout(sendings * resendMs)]);
+    return await askOverTcp(question, server, limit);
   }
 
   close(): void {
@@ -97,6 +108,7 @@ interface Asked {
   readonly question: Question;
   readonly server: DnsServer;
   readonly resendMs: number;
+  readonly sendings: number;
 }
 
 interface Pending {
@@ -138,7 +150,7 @@ class UdpPort {
     this.#closed(this);
   }
 
-  ask({ question, server, resendMs }: Asked, signal: AbortSignal): Promise<Reply> {
+  ask({ question, server, resendMs, sendings }: Asked, signal: AbortSignal): Promise<Reply> {
     this.#asked++;
     let id = randomInt(0x10000);
     while (this.#pending.has(id)) id = randomInt(0x10000);
@@ -156,7 +168,8 @@ class UdpPort {
         this.#socket.send(query, server.port, server.address, (error) => {
           if (error && this.#pending.get(id)?.give === give) give(failed(codeOf(error)));
         });
-      const timer = setInterval(send, resendMs);
+      let sent = 1;
+      const timer = setInterval(() => sent++ < sendings ? send() : give(NO_ANSWER), resendMs);
       this.#pending.set(id, { server, question: questionOf(query), give });
       signal.addEventListener("abort", onAbort, { once: true });
       send();
