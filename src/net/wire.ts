@@ -27,6 +27,8 @@ export function stop(reason: Reason, text?: string, value = 0): Stop {
 export interface WireRequest {
   readonly host: string;
   readonly port: number;
+  /** Address to connect from; "" = the kernel's choice. */
+  readonly source: string;
   /** performance.now() when the attempt began, and how long it has, ms. */
   readonly startedMs: number;
   readonly timeoutMs: number;
@@ -119,6 +121,17 @@ export class Wire {
     return this.bytes(Math.min(this.#held.length, MESSAGE_BYTES_MAX));
   }
 
+  timedOut(): Failure {
+    return { outcome: "fail", reason: "response_timeout", value: Math.round(this.#request.timeoutMs) };
+  }
+
+  /** For a library that reads and writes the socket itself; it is still freed here. Nothing may have been received. */
+  handOver(): { readonly socket: Socket; readonly signal: AbortSignal } {
+    if (this.#end !== undefined) throw new Stop(this.#end);
+    this.#unlisten();
+    return { socket: this.#socket, signal: this.#signal };
+  }
+
   /** Safe to call twice. Nothing that was asked to be sent is waited for. */
   free(): void {
     if (this.#isFreed) return;
@@ -185,14 +198,10 @@ export class Wire {
 
   readonly #onError = (error: unknown): void => {
     const code = codeOf(error);
-    this.#finish(code === "ETIMEDOUT" ? this.#timedOut() : failureOfCode(code));
+    this.#finish(code === "ETIMEDOUT" ? this.timedOut() : failureOfCode(code));
   };
 
-  readonly #onAbort = (): void => this.#finish(this.#timedOut());
-
-  #timedOut(): Failure {
-    return { outcome: "fail", reason: "response_timeout", value: Math.round(this.#request.timeoutMs) };
-  }
+  readonly #onAbort = (): void => this.#finish(this.timedOut());
 
   #finish(failure: Failure): void {
     this.#end ??= failure;
@@ -210,6 +219,6 @@ export class Wire {
       this.#wake = undefined;
       if (this.#held.length > heldBytes && !this.#signal.aborted) return;
     }
-    throw new Stop(this.#end ?? this.#timedOut());
+    throw new Stop(this.#end ?? this.timedOut());
   }
 }

@@ -6,6 +6,9 @@ import { GROUP } from "./group.ts";
 import { HTTP } from "./http.ts";
 import { ICMP } from "./icmp.ts";
 import { IMAP } from "./imap.ts";
+import { GRPC } from "./grpc.ts";
+import { KAFKA } from "./kafka.ts";
+import { MONGODB } from "./mongodb.ts";
 import { MQTT } from "./mqtt.ts";
 import { MYSQL } from "./mysql.ts";
 import { POSTGRES } from "./postgres.ts";
@@ -19,6 +22,8 @@ import { SSH } from "./ssh.ts";
 import { SYSTEMD } from "./systemd.ts";
 import { TCP } from "./tcp.ts";
 import { TLS } from "./tls.ts";
+import { UDP } from "./udp.ts";
+import { WEBSOCKET } from "./websocket.ts";
 
 // A registry forgets the configurations' types: what comes out of a schema goes only into the same plug-in's split.
 export const PROBES: readonly AnyProbe[] = [
@@ -29,9 +34,14 @@ export const PROBES: readonly AnyProbe[] = [
   DOCKER as Probe,
   DNS as Probe,
   TLS as Probe,
+  UDP as Probe,
+  WEBSOCKET as Probe,
+  GRPC,
   REDIS,
   POSTGRES,
   MYSQL,
+  MONGODB,
+  KAFKA,
   RABBITMQ,
   MQTT,
   SMTP,

@@ -10,6 +10,7 @@ import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
 import type { Failure } from "../net/failure.ts";
 import { createTlsContext, type TlsOptions } from "../net/tls.ts";
 import { Stop, Wire, type WireRequest } from "../net/wire.ts";
+import { sourceField } from "./source_field.ts";
 
 export const TLS_FIELDS = {
   insecure: z.boolean().default(false),
@@ -23,6 +24,7 @@ const STREAM_FIELDS = {
   host: HOST_FIELD,
   tls: z.boolean().default(false),
   ...TLS_FIELDS,
+  source: sourceField(),
 };
 const STREAM_SHAPE = z.strictObject({ ...STREAM_FIELDS, port: PORT_FIELD });
 type StreamConfig = z.output<typeof STREAM_SHAPE>;
@@ -92,7 +94,7 @@ function run<Shape extends z.ZodRawShape>(
   const { host, port } = splitTarget(request.target);
   const tls = tlsOptions(config as TlsConfig, { host, alpn: kind.alpn ?? [] });
   return runConversation(request, {
-    ...{ host, port, config },
+    ...{ host, port, config, source: config.source },
     tls: config.tls && kind.tlsWithin !== true ? tls : undefined,
     converse: (wire) => kind.converse(wire, { config, host, tls }),
   }, signal);
@@ -101,6 +103,8 @@ function run<Shape extends z.ZodRawShape>(
 export interface OneConversation {
   readonly host: string;
   readonly port: number;
+  /** Address to connect from; "" = the kernel's choice. */
+  readonly source: string;
   /** Its password appears in no text. */
   readonly config: object;
   readonly tls: TlsOptions | undefined;
@@ -110,14 +114,14 @@ export interface OneConversation {
 /** Opens, talks, frees, and words the end. */
 export async function runConversation(
   request: ProbeRequest,
-  { host, port, config, tls, converse }: OneConversation,
+  { host, port, source, config, tls, converse }: OneConversation,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
   const phases: WireRequest["phases"] = {};
   let wire: Wire | undefined;
   try {
     wire = await Wire.open({
-      ...{ host, port, phases },
+      ...{ host, port, source, phases },
       startedMs: performance.now(),
       timeoutMs: request.timeoutMs,
       ...(tls === undefined ? {} : { tls }),

@@ -1,9 +1,10 @@
 /**
- * Checks that a TCP port accepts connections, and optionally that it answers as expected to what is sent. Typical load:
- * thousands a second. Without `send` and `expect` nothing is written and the connection is reset at once.
+ * Checks that a TCP port accepts connections (or, with `tls`, that a verified handshake succeeds), and optionally that it
+ * answers as expected to what is sent. Typical load: thousands a second. Without `send` and `expect` nothing is written and
+ * the connection is reset at once.
  */
 import { Buffer } from "node:buffer";
-import { PORT_FIELD } from "../base/fields.ts";
+import { HOST_FIELD, PORT_FIELD } from "../base/fields.ts";
 import { IP_PREFERENCES } from "../base/ip_preference.ts";
 import { z } from "../base/schema.ts";
 import type { Probe, ProbeRequest, ProbeResult } from "../model/plugin.ts";
@@ -11,6 +12,8 @@ import type { RawProbe } from "../model/raw_probe.ts";
 import { connect, microsSince } from "../net/connect.ts";
 import { type Failure, failureOfCode } from "../net/failure.ts";
 import { talk, type TalkEnd } from "../net/talk.ts";
+import { startTls } from "../net/tls.ts";
+import { joinTarget, splitTarget, TLS_FIELDS, tlsOptions } from "./stream_probe.ts";
 import { Answer, mismatch } from "./tcp_answer.ts";
 import type { SharedTcpConfig, TcpConfig } from "./tcp_config.ts";
 import { sourceField } from "./source_field.ts";
@@ -19,19 +22,17 @@ import { TCP_RAW } from "./tcp_raw.ts";
 export const TCP: Probe<TcpConfig> = {
   kind: "tcp",
   aliases: [],
-  summary: "TCP connection, optionally a text sent and an answer expected",
+  summary: "TCP connection, optionally TLS, a text sent and an answer expected",
   schema: z.strictObject({
-    // A zone ("fe80::1%eth0") is part of an address; brackets are not.
-    host: z.string().regex(
-      /^[^\s/[\]]+$/,
-      "expected a host name or an address, without port, brackets or scheme",
-    ),
+    host: HOST_FIELD,
     port: PORT_FIELD,
     send: z.string().default(""),
     expect: z.string().default(""),
     encoding: z.enum(["utf8", "bytes"]).default("utf8"),
     source: sourceField(),
     ip: z.enum(IP_PREFERENCES).or(z.literal("")).default(""),
+    tls: z.boolean().default(false),
+    ...TLS_FIELDS,
   }),
   example: `name: mail
 pulse_check:
@@ -46,7 +47,7 @@ pulse_check:
   descriptors: 1,
   estimateMs: 5,
   split({ host, port, ...shared }) {
-    return { target: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`, shared };
+    return { target: joinTarget(host, port), shared };
   },
   run,
   raw: TCP_RAW as RawProbe,
@@ -55,19 +56,23 @@ pulse_check:
 async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeResult> {
   const config = request.config as SharedTcpConfig;
   const startedMs = performance.now();
+  const { host, port } = splitTarget(request.target);
+  const prefer = config.ip === "" ? undefined : config.ip;
   const opened = await connect(
-    {
-      ...parseTarget(request.target),
-      startedMs,
-      timeoutMs: request.timeoutMs,
-      source: config.source,
-      prefer: config.ip === "" ? undefined : config.ip,
-    },
+    { host, port, startedMs, timeoutMs: request.timeoutMs, source: config.source, prefer },
     signal,
   );
   if (opened.kind === "failed") return { ...opened.failure, ...opened.phases };
 
   const phases: { dnsUs?: number; connectUs?: number; firstByteUs?: number } = opened.phases;
+  let sockets: Parameters<typeof talk>[0] = { socket: opened.socket };
+  if (config.tls) {
+    const secured = await startTls(opened.socket, tlsOptions(config, { host, alpn: [] }), signal);
+    if (secured.kind === "failed") return { ...secured.failure, ...phases };
+    if (secured.kind === "aborted") return { ...timedOut(request.timeoutMs), ...phases };
+    phases.connectUs = microsSince(startedMs);
+    sockets = { socket: secured.socket, below: opened.socket };
+  }
   const encoding = config.encoding === "bytes" ? "latin1" : "utf8";
   const wanted = Buffer.from(config.expect, encoding);
   const answer = new Answer(wanted);
@@ -75,7 +80,7 @@ async function run(request: ProbeRequest, signal: AbortSignal): Promise<ProbeRes
     phases.firstByteUs ??= microsSince(startedMs);
     return answer.take(chunk);
   };
-  const end = await talk({ socket: opened.socket }, {
+  const end = await talk(sockets, {
     ...(config.send === "" ? {} : { send: Buffer.from(config.send, encoding) }),
     ...(wanted.length === 0 ? {} : { take }),
   }, signal);
@@ -94,14 +99,12 @@ function failureOfTalk(end: TalkEnd, timeoutMs: number): Failure | undefined {
     case "ended":
       return { outcome: "fail", reason: "closed_early", value: 0 };
     case "aborted":
-      return { outcome: "fail", reason: "response_timeout", value: Math.round(timeoutMs) };
+      return timedOut(timeoutMs);
     case "error":
       return failureOfCode(end.code);
   }
 }
 
-/** What `split` wrote. */
-function parseTarget(target: string): { host: string; port: number } {
-  const colon = target.lastIndexOf(":");
-  return { host: target.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(target.slice(colon + 1)) };
+function timedOut(timeoutMs: number): Failure {
+  return { outcome: "fail", reason: "response_timeout", value: Math.round(timeoutMs) };
 }

@@ -14,6 +14,12 @@ export interface TcpConfig {
   readonly source: string;
   /** Which of a name's addresses; "" = as the settings say. */
   readonly ip: IpPreference | "";
+  readonly tls: boolean;
+  readonly insecure: boolean;
+  /** "" = the host's. */
+  readonly "server_name": string;
+  /** PEM; "" = the authorities of the runtime. */
+  readonly ca: string;
 }
 
 /** What many monitors share. */

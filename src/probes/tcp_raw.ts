@@ -16,7 +16,7 @@ import type { SharedTcpConfig } from "./tcp_config.ts";
 export const TCP_RAW: RawProbe<SharedTcpConfig> = {
   suits(target, config, { names }) {
     const host = /^(?:\[([0-9A-Fa-f:]+)\]|([A-Za-z0-9._-]+)):\d+$/.exec(target);
-    return host !== null &&
+    return !config.tls && host !== null &&
       (isPlainAddress(host[1] ?? (host[2] as string)) || (names && isPlainName(host[2] ?? ""))) &&
       Buffer.byteLength(config.send) <= REQUEST_BYTES_MOST;
   },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { test } from "node:test";
 import { z } from "../../src/base/schema.ts";
 import { REASONS } from "../../src/model/outcome.ts";
@@ -6,7 +7,7 @@ import type { Probe } from "../../src/model/plugin.ts";
 import { PROBES } from "../../src/probes/registry.ts";
 import { eventually, openSockets, serveRaw, serveUnix } from "../net/sockets.ts";
 
-/** Accepts connections, on a port and on a unix socket, and never says a word. */
+/** Accepts connections, on a port and on a unix socket, and datagrams on the same port, and never says a word. */
 interface Silent extends AsyncDisposable {
   readonly port: number;
   readonly path: string;
@@ -16,18 +17,21 @@ async function serveSilence(): Promise<Silent> {
   // An HTTP client that gives up ends in good order; the half that stays open then is this server's, not a probe's.
   const tcp = await serveRaw((socket) => socket.on("end", () => socket.destroy()));
   const unix = await serveUnix(() => {});
+  const datagrams = createSocket("udp4");
+  await new Promise<void>((resolve) => datagrams.bind(tcp.port, "127.0.0.1", resolve));
   return {
     port: tcp.port,
     path: unix.path,
     async [Symbol.asyncDispose]() {
       await tcp[Symbol.asyncDispose]();
       await unix[Symbol.asyncDispose]();
+      datagrams.close();
     },
   };
 }
 
 const STREAM_KINDS: ReadonlySet<string> = new Set([
-  ...["redis", "postgres", "mysql", "rabbitmq", "mqtt", "smtp", "imap", "ssh"],
+  ...["redis", "postgres", "mysql", "rabbitmq", "mqtt", "smtp", "imap", "ssh", "grpc", "mongodb", "kafka"],
 ]);
 
 /** A configuration of every kind that keeps the probe waiting until its signal. */
@@ -36,6 +40,8 @@ function hangingConfig(kind: string, { port, path }: Pick<Silent, "port" | "path
     http: { url: `http://127.0.0.1:${port}/` },
     tcp: { host: "127.0.0.1", port, send: "?", expect: "never" },
     icmp: { host: "127.0.0.1", count: 100, interval: "10s", loss_pct: 0 },
+    websocket: { url: `ws://127.0.0.1:${port}/` },
+    udp: { host: "127.0.0.1", port, send: "?" },
     script: { command: "sleep 300" },
     docker: { container: "web", socket: path },
     group: { monitors: ["a", "b"] },

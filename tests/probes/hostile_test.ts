@@ -9,8 +9,12 @@ import { eventually, openSockets, serveRaw } from "../net/sockets.ts";
 import { check } from "./check.ts";
 
 const KINDS: readonly string[] = [
-  ...["redis", "postgres", "mysql", "rabbitmq", "mqtt", "smtp", "imap", "ssh"],
+  ...["redis", "postgres", "mysql", "rabbitmq", "mqtt", "smtp", "imap", "ssh", "grpc", "mongodb", "kafka"],
 ];
+/** Kinds that are given an address otherwise. */
+const CONFIGS: Readonly<Record<string, (port: number) => unknown>> = {
+  websocket: (port) => ({ url: `ws://127.0.0.1:${port}/` }),
+};
 const TIMEOUT_MS = 300;
 
 /** What a peer does once it is connected; `wanted`: reasons that tell the truth about it. */
@@ -87,20 +91,26 @@ const PEERS: readonly Peer[] = [
   },
 ];
 
-for (const kind of KINDS) {
+function configOf(kind: string, port: number): unknown {
+  return CONFIGS[kind]?.(port) ?? { host: "127.0.0.1", port };
+}
+
+for (const kind of [...KINDS, ...Object.keys(CONFIGS)]) {
   test(`${kind}: hostile peers get a true verdict by the deadline, and nothing is held`, async () => {
     const probe = PROBES.find((each) => each.kind === kind) as Probe;
     for (const { name, act, wanted } of PEERS) {
-      await using server = await serveRaw(act);
+      await using server = await serveRaw((socket) => {
+        socket.on("end", () => socket.destroy());
+        act(socket);
+      });
       const held = openSockets();
-      const result = await check(probe, { host: "127.0.0.1", port: server.port }, { timeoutMs: TIMEOUT_MS });
+      const result = await check(probe, configOf(kind, server.port), { timeoutMs: TIMEOUT_MS });
       assert.equal(result.outcome, "fail", `${name}: ${JSON.stringify(result)}`);
       assert.ok(wanted.includes(result.reason), `${name}: ${JSON.stringify(result)}`);
       // deno-lint-ignore no-control-regex
       assert.doesNotMatch(result.text ?? "", /[\x00-\x1f\x7f-\x9f\u2028]/, name);
       assert.ok((result.text ?? "").length <= 200, name);
       assert.ok(result.tookMs < TIMEOUT_MS + 500, `${name} took ${result.tookMs} ms`);
-      // While the server still holds its end.
       assert.ok(
         await eventually(() => openSockets() <= held),
         `${name}: ${openSockets()} sockets, ${held} before`,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { REDIS } from "../../src/probes/redis.ts";
 import { makeCertificates } from "../net/certificates.ts";
@@ -93,10 +94,11 @@ test("redis: a password that a server repeats is in no text", async () => {
 });
 
 test("redis: a hung server is told by the deadline", { skip }, async () => {
-  await using server = await startRedis();
-  server.signal("SIGSTOP");
+  await using server = await startRedis(["--enable-debug-command", "yes"]);
+  const other = connect({ host, port: server.port });
+  await new Promise((resolve) => other.write("DEBUG SLEEP 1\r\n", resolve));
   const result = await check(REDIS, { host, port: server.port }, { timeoutMs: 200 });
   assert.equal(verdict(result), "fail response_timeout 200");
   assert.ok(result.tookMs < 700);
-  await server.stop("SIGKILL");
+  other.destroy();
 });

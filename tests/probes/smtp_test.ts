@@ -1,47 +1,21 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
 import { SMTP } from "../../src/probes/smtp.ts";
 import { makeCertificates } from "../net/certificates.ts";
 import { eventually, openSockets, serveRaw } from "../net/sockets.ts";
-import { freePort, missing, run, serviceFolder, startService } from "../support/service.ts";
+import { EXIM, startExim } from "../support/exim.ts";
+import { missing } from "../support/service.ts";
 import { check, verdict } from "./check.ts";
 
 const host = "127.0.0.1";
-const skip = missing({ "/usr/sbin/exim4": "exim4-daemon-light" }) ?? false;
+const skip = missing(EXIM) ?? false;
 
 test("smtp: greeting, STARTTLS and TLS on a real Exim", { skip }, async () => {
   using certificates = makeCertificates();
   const { good, ca } = certificates;
-  const [port, tls] = [await freePort(), await freePort()];
-  const folder = serviceFolder("smtp", { "cert.pem": good.cert, "key.pem": good.key });
-  run(["/bin/chmod", "644", join(folder, "key.pem")]);
-  run(["/bin/sh", "-c", 'cat >"$0"', join(folder, "conf")], {
-    input: `primary_hostname = mail.example.com
-spool_directory = ${folder}/spool
-log_file_path = ${folder}/%slog
-pid_file_path = ${folder}/pid
-local_interfaces = ${host}
-daemon_smtp_ports = ${port} : ${tls}
-tls_on_connect_ports = ${tls}
-tls_advertise_hosts = *
-tls_certificate = ${folder}/cert.pem
-tls_privatekey = ${folder}/key.pem
-smtp_accept_max = 20
-begin acl
-begin routers
-begin transports
-begin retry
-begin rewrite
-begin authenticators
-`,
-  });
-  run(["/bin/sh", "-c", `mkdir -p ${folder}/spool && chown Debian-exim ${folder} ${folder}/spool`]);
-  await using _server = await startService({
-    argv: ["/usr/sbin/exim4", "-bdf", "-C", join(folder, "conf")],
-    folder,
-    port,
-  });
+  const { service, tlsPort: tls } = await startExim(good);
+  await using _server = service;
+  const { port } = service;
   const held = openSockets();
   for (const config of [{ port }, { port, starttls: true, ca }, { port: tls, tls: true, ca }]) {
     const result = await check(SMTP, { host, ...config });

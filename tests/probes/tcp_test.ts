@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { TCP } from "../../src/probes/tcp.ts";
-import { eventually, openSockets, serveRaw } from "../net/sockets.ts";
+import { makeCertificates } from "../net/certificates.ts";
+import { createServer as createTlsServer } from "node:tls";
+import { eventually, listen, openSockets, serveRaw } from "../net/sockets.ts";
 import { check, refusal, verdict } from "./check.ts";
 
 const HOST = "127.0.0.1";
@@ -71,6 +73,34 @@ test("targets that do not answer as expected: each has its reason, by the deadli
     // While the servers still hold their ends: what a probe does not free stays.
     assert.ok(await eventually(() => openSockets() <= held), `${openSockets()} sockets, ${held} before`);
   }
+});
+
+test("with TLS the certificate is verified, and what is sent and expected goes through it", async () => {
+  using certificates = makeCertificates();
+  const { good, expired, ca } = certificates;
+  const serve = (pair: typeof good) =>
+    listen(
+      createTlsServer(pair, (socket) => {
+        socket.on("error", () => {});
+        socket.on("data", () => socket.write("+PONG\r\n"));
+      }).on("tlsClientError", () => {}),
+      HOST,
+    );
+  await using server = await serve(good);
+  await using old = await serve(expired);
+  const on = { host: HOST, port: server.port, tls: true };
+  const held = openSockets();
+  const plain = await check(TCP, { ...on, ca });
+  assert.equal(verdict(plain), "pass none 0");
+  assert.equal(verdict(await check(TCP, { ...on, ca, send: "PING\r\n", expect: "+PONG" })), "pass none 0");
+  assert.equal(verdict(await check(TCP, { ...on, insecure: true })), "pass none 0");
+  assert.equal(verdict(await check(TCP, on)), "fail tls_untrusted 0");
+  assert.equal(verdict(await check(TCP, { ...on, ca, server_name: "other.example" })), "fail tls_hostname 0");
+  assert.equal(verdict(await check(TCP, { ...on, ca, port: old.port })), "fail tls_expired 0");
+  await using silent = await serveRaw(() => {});
+  const hung = await check(TCP, { ...on, ca, port: silent.port }, { timeoutMs: 200 });
+  assert.equal(verdict(hung), "fail response_timeout 200");
+  assert.ok(await eventually(() => openSockets() <= held + 2));
 });
 
 test("targets read host:port, with brackets around IPv6", () => {

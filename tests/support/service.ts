@@ -24,7 +24,6 @@ export interface Service extends AsyncDisposable {
   readonly folder: string;
   /** All that the server wrote to its outputs so far. */
   log(): string;
-  signal(name: NodeJS.Signals): void;
   stop(name: NodeJS.Signals): Promise<void>;
 }
 
@@ -100,7 +99,6 @@ export async function startService(plan: ServicePlan): Promise<Service> {
     port,
     folder,
     log: () => existsSync(log) ? readFileSync(log, "utf8") : "",
-    signal: (name) => void child.kill(name),
     stop,
     async [Symbol.asyncDispose]() {
       await stop("SIGTERM");
