@@ -7,9 +7,11 @@ import type { Logger } from "./base/log.ts";
 import type { Random } from "./base/prng.ts";
 import { createEngine, type Engine } from "./engine/engine.ts";
 import type { LaneSettings } from "./engine/engine_options.ts";
+import { drain } from "./engine/drain.ts";
 import { FleetFacts } from "./engine/fleet_facts.ts";
 import { MEMORY_JOURNAL } from "./engine/journal_port.ts";
-import { JournalLink } from "./journal/link.ts";
+import { type JournalCondition, JournalLink } from "./journal/link.ts";
+import type { RetentionLimits } from "./journal/store.ts";
 import type { LifeEvent } from "./engine/monitor_life.ts";
 import type { PlannedSwap } from "./engine/swap_plan.ts";
 import { remedyFacts } from "./engine/remedy_facts.ts";
@@ -64,12 +66,19 @@ export interface AppOptions {
   /** What the API can be asked to do, with the token. */
   readonly actions?: ActionHandlers;
   /** Where state outlives the process; without it a restart forgets. */
-  readonly journal?: { readonly folder: string; readonly make: () => WorkerLike } | undefined;
+  readonly journal?: {
+    readonly folder: string;
+    readonly make: () => WorkerLike;
+    /** What is kept of what is over. */
+    readonly retention: RetentionLimits;
+  } | undefined;
   /** Host names for checks, by a thread of its own; absent = the runtime's resolver in each. */
   readonly names?: { readonly settings: NamesSettings; readonly make: () => NamesWorker } | undefined;
   readonly protection: ProtectionSettings;
   readonly delivery: DeliverySettings;
   readonly maintenance?: readonly MaintenanceWindow[];
+  /** After each turn of the engine; must be quick. */
+  readonly turned?: (app: App) => void;
   /** Every change of a monitor's state, as it happens. */
   readonly observe?: (event: LifeEvent) => void;
 }
@@ -80,6 +89,8 @@ export interface App {
   readonly engine: Engine;
   /** What alerts go to, by index, described without secrets. */
   channels(): { readonly kind: string; readonly description: string }[];
+  /** "none": state is not kept. */
+  readonly journalCondition: JournalCondition | "none";
   /** Adds a monitor before start(). Throws WorldFullError. */
   add(spec: MonitorSpec): void;
   /** The world was filled from a compiled manifest: call it once, before start(). */
@@ -107,12 +118,9 @@ export interface AppCanary {
   readonly spec: MonitorSpec;
 }
 
-const WORKERS_STOP_MS = 1500;
 const INCIDENTS_POST_MS = 250;
 const JOURNAL_STOP_MS = 2000;
 const JOURNAL_CHECK_MS = 200;
-/** What is kept of what is over. */
-const RETENTION = { ageMs: 30 * 86_400_000, rows: 100_000 } as const;
 
 export function createApp(options: AppOptions): App {
   const { registries, clock, log, createWake } = options;
@@ -167,9 +175,12 @@ export function createApp(options: AppOptions): App {
   };
   const shared = () => ({ world: world.handle(), metrics: metrics.handle(), channels: channelNames() });
 
-  return {
+  const app: App = {
     world,
     metrics: view,
+    get journalCondition() {
+      return journal?.condition ?? "none";
+    },
     get engine() {
       return engine as Engine;
     },
@@ -235,7 +246,11 @@ export function createApp(options: AppOptions): App {
         journalTimer = setInterval(() => journal.check(), JOURNAL_CHECK_MS);
       }
       server.post({ type: "loaded", shared: shared() });
-      loop = startLoop(engine, { wake, afterTick: events.flush });
+      const afterTick = () => {
+        events.flush();
+        options.turned?.(app);
+      };
+      loop = startLoop(engine, { wake, afterTick });
     },
     freeze(now) {
       frozen = now;
@@ -257,7 +272,7 @@ export function createApp(options: AppOptions): App {
     reopen: () => engine?.reopen(),
     async stop({ checksMs, sendsMs }) {
       const clean = engine === undefined || loop === undefined ||
-        await drain({ engine, wake, clock, checksMs, sendsMs });
+        await drain({ engine, wake, clock, checksMs, sendsMs, durable: () => journal?.durable ?? false });
       loop?.stop();
       await loop?.ended;
       engine?.terminate();
@@ -268,6 +283,7 @@ export function createApp(options: AppOptions): App {
       return clean && written;
     },
   };
+  return app;
 }
 
 /** What the server thread is told at its start, but for the shared memory. */
@@ -296,13 +312,13 @@ interface JournalParts {
 }
 
 function createJournalLink(
-  { folder, make }: NonNullable<AppOptions["journal"]>,
+  { folder, make, retention }: NonNullable<AppOptions["journal"]>,
   { options: { clock, log }, wake, metrics }: JournalParts,
 ): JournalLink {
   return new JournalLink({
     make,
     folder,
-    retention: RETENTION,
+    retention,
     clock,
     log,
     wake: () => wake.wake(),
@@ -324,33 +340,6 @@ function addCanaries(world: World, canaries: readonly AppCanary[]): ReadonlyMap<
     }
   }
   return rows;
-}
-
-interface Drain {
-  readonly engine: Engine;
-  readonly wake: EngineWake;
-  readonly clock: Clock;
-  readonly checksMs: number;
-  readonly sendsMs: number;
-}
-
-/** No new checks; those that run may finish, then repairs and alerts, then the workers. True when all of it did in time. */
-async function drain({ engine, wake, clock, checksMs, sendsMs }: Drain): Promise<boolean> {
-  const until = async (done: () => boolean, limitMs: number): Promise<boolean> => {
-    const endMs = clock.monoMs() + limitMs;
-    while (!done()) {
-      if (clock.monoMs() >= endMs) return false;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    return true;
-  };
-  engine.stopChecks();
-  wake.wake();
-  const checked = await until(() => engine.checksOut === 0, checksMs);
-  const sent = await until(() => !engine.busy, sendsMs);
-  engine.drainWorkers();
-  await until(() => engine.workersAlive === 0, WORKERS_STOP_MS);
-  return checked && sent;
 }
 
 /** Batches the steps of incidents for the server, so that a mass failure is a few messages. */

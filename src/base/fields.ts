@@ -61,3 +61,18 @@ export const HOST_FIELD = z.string().regex(
 export const PORT_FIELD = z.number().int().min(1).max(65535);
 
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+const UNIT_BYTES: ReadonlyMap<string, number> = new Map([["K", 1024], ["M", 1024 ** 2], ["G", 1024 ** 3]]);
+
+/** A size of memory as systemd writes it ("512M", "2G"; powers of 1024), or a number of bytes; at least 1 MiB. */
+export function bytesField(): Schema<number> {
+  return z.union([z.string(), z.number()]).transform((value, context) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)([KMG]?)$/.exec(String(value)) ?? [];
+    const bytes = Math.round(Number(digits) * (UNIT_BYTES.get(unit ?? "") ?? 1));
+    if (!(bytes >= 1024 ** 2)) {
+      context.addIssue({ code: "custom", message: 'expected a size such as "512M" or "2G", at least 1M' });
+      return z.NEVER;
+    }
+    return bytes;
+  });
+}

@@ -178,7 +178,8 @@ Without a command, run is meant: cpra --yaml monitors.yaml
 Exit codes:
   0  done; after a signal: drained and stopped
   1  it could not be done; the message says what and where
-  2  the command line was wrong`;
+  2  the command line was wrong
+  3  it ended in order, to be started again by its supervisor (memory)`;
 
 function addRun(program: Command, { verbs, set }: Context): void {
   program.command("run", { isDefault: true })

@@ -33,6 +33,19 @@ export function slotsByDescriptors(machine: Machine, descriptorsPerCheck: number
   return Math.floor((machine.descriptors - RESERVED_DESCRIPTORS) / descriptorsPerCheck);
 }
 
+/** Why it must not start here, or undefined: being short of descriptors would look like an outage. */
+export function shortOfDescriptors(
+  machine: Machine,
+  settings: Settings,
+  fleet: Pick<FleetLoad, "descriptorsPerCheck">,
+): string | undefined {
+  const needed = settings.pipelines.pulse.minSlots;
+  if (slotsByDescriptors(machine, fleet.descriptorsPerCheck) >= needed) return undefined;
+  const least = needed * fleet.descriptorsPerCheck + RESERVED_DESCRIPTORS;
+  return `Cannot start: ${machine.descriptors} open files are allowed, ${least} are needed ` +
+    `(ulimit -n ${least}, or LimitNOFILE=)`;
+}
+
 export interface LaneNeeds {
   readonly fleet: FleetLoad;
   readonly machine: Machine;

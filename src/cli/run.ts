@@ -21,16 +21,11 @@ import { runActions } from "./actions.ts";
 import { buildInfo } from "./build_info.ts";
 import type { RunOptions } from "./command.ts";
 import { canarySpecs } from "./canaries.ts";
+import { openServiceManager, takeCare, vitalsOf } from "./run_care.ts";
+import type { ServiceManager } from "./service_manager.ts";
 import { createFleetLoad, type FleetLoad } from "./fleet_load.ts";
 import { defaultFreezeFile, type FreezeWatch, watchFreezeFile } from "./freeze.ts";
-import {
-  laneSettings,
-  type Machine,
-  RESERVED_DESCRIPTORS,
-  settingsOf,
-  slotsByDescriptors,
-  thisMachine,
-} from "./lane_settings.ts";
+import { laneSettings, type Machine, settingsOf, shortOfDescriptors, thisMachine } from "./lane_settings.ts";
 import type { CacheRequest } from "./cache_key.ts";
 import { hindrances } from "./hindrances.ts";
 import { type CachedManifest, createManifestCache, type Loaded } from "./manifest_cache.ts";
@@ -47,6 +42,10 @@ const STANDARD_ERROR = 2;
 const CHECKS_STOP_MS = 5000;
 const SENDS_STOP_MS = 20_000;
 const PROGRESS_EVERY_MS = 2000;
+
+const MEMORY_CAUSE = "memory";
+/** Exit code that asks a supervisor for another start. */
+const START_AGAIN = 3;
 
 /** Exit code: 0 after a signal, 1 when it cannot start or something was left undone, 2 for a wrong command line. */
 export async function runRun(options: RunOptions, context: ProgramContext): Promise<number> {
@@ -82,6 +81,7 @@ class Run {
   #started: Started | undefined;
   #loaded: LoadedManifest | undefined;
   #reloader: Reloader | undefined;
+  #manager: ServiceManager | undefined;
 
   constructor(options: RunOptions, context: ProgramContext, sink: DescriptorSink) {
     this.#options = options;
@@ -107,12 +107,17 @@ class Run {
         } else this.#reloader.signalled();
       },
     });
+    this.#manager = await openServiceManager();
     try {
       if (!await this.#load() || this.#started === undefined) return await this.#giveUp();
-      if (!this.#fits(this.#started)) return await this.#giveUp();
+      const short = shortOfDescriptors(this.#started.machine, this.#started.settings, this.#fleet);
+      if (short !== undefined) throw new StartError(short, 1);
       this.#startEngine(this.#started);
       this.#reloader = this.#createReloader(this.#started);
+      this.#manager?.ready(`${this.#fleet.monitors} monitors`);
+      const care = takeCare({ ...this.#started, log: this.#log, giveUp: () => stop.fire(MEMORY_CAUSE) });
       await aborted(stop.signal);
+      care();
       return await this.#stop(this.#started, stop.cause());
     } catch (error) {
       if (!(error instanceof StartError || error instanceof WorldFullError)) throw error;
@@ -121,6 +126,7 @@ class Run {
     } finally {
       stop.dispose();
       releaseSignals();
+      this.#manager.close();
     }
   }
 
@@ -136,6 +142,10 @@ class Run {
       windows: result.maintenance,
       clock: SYSTEM_CLOCK,
       log: this.#log,
+      observe: {
+        begins: () => this.#manager?.reloading(),
+        ends: () => this.#manager?.ready(`${app.world.monitors} monitors`),
+      },
     });
   }
 
@@ -208,6 +218,7 @@ class Run {
         saidAtMs = nowMs;
         const took = formatDuration(Math.round(nowMs - startedMs));
         this.#log.info(`Loading: ${grouped(monitors)} monitors in ${took}`);
+        this.#manager?.starting(`loading: ${monitors} monitors`);
       },
     }, (monitor) => {
       if (!monitor.enabled) return;
@@ -262,6 +273,7 @@ class Run {
     const createWake = await openWakes();
     if (createWake === undefined) this.#log.info(NO_RAW_ENGINE);
     const freezeFile = settings.remediation.freezeFile ?? defaultFreezeFile(settings.state, process.env);
+    const vitals = once(() => vitalsOf(app));
     const app: App = createApp({
       registries: this.#context.registries,
       makeWorker: this.#context.makeWorker,
@@ -283,7 +295,10 @@ class Run {
         alerts: () => app.engine?.alerts,
         channels: () => app.channels(),
       }),
-      journal: folder === undefined ? undefined : { folder, make: this.#context.makeJournal },
+      journal: folder === undefined
+        ? undefined
+        : { folder, make: this.#context.makeJournal, retention: retentionOf(settings) },
+      turned: () => this.#manager?.turned(vitals()),
       names: { settings: settings.names, make: this.#context.makeNames },
       protection: settings,
       delivery: settings,
@@ -314,18 +329,6 @@ class Run {
     this.#log.info(`Loading monitors from ${this.#options.yaml.join(", ")}...`);
   }
 
-  /** Refuses to start below what the checks need: being short of descriptors would look like an outage. */
-  #fits({ settings, machine }: Started): boolean {
-    const slots = slotsByDescriptors(machine, this.#fleet.descriptorsPerCheck);
-    const needed = settings.pipelines.pulse.minSlots;
-    if (slots >= needed) return true;
-    const least = needed * this.#fleet.descriptorsPerCheck + RESERVED_DESCRIPTORS;
-    this.#log.error(
-      `Cannot start: ${machine.descriptors} open files are allowed, ${least} are needed (ulimit -n ${least}, or LimitNOFILE=)`,
-    );
-    return false;
-  }
-
   #startEngine({ app, settings, machine, endpoint }: Started): void {
     const { enabled, canaries } = settings.guard;
     app.start(
@@ -353,6 +356,7 @@ class Run {
 
   async #stop({ app, settings, freezeWatch }: Started, cause: string): Promise<number> {
     freezeWatch.stop();
+    this.#manager?.stopping();
     this.#log.info("Stopping: no new checks; what runs may finish", { cause });
     const startedMs = SYSTEM_CLOCK.monoMs();
     const clean = await app.stop({
@@ -365,7 +369,7 @@ class Run {
       stopMs: SYSTEM_CLOCK.monoMs() - startedMs,
       clean,
     });
-    return 0;
+    return cause === MEMORY_CAUSE ? START_AGAIN : 0;
   }
 
   async #giveUp(exitCode = 1): Promise<number> {
@@ -377,6 +381,15 @@ class Run {
   #createLog(level: Settings["logLevel"], format: Settings["logFormat"]): Logger {
     return createLogger({ level, format, sink: this.#sink.line, wallMs: SYSTEM_CLOCK.wallMs });
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
+}
+
+function retentionOf({ journal }: Settings) {
+  return { ageMs: journal.retentionMs, rows: journal.rows };
 }
 
 function grouped(count: number): string {

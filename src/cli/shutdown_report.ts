@@ -39,6 +39,11 @@ export function logShutdown(log: Logger, { metrics, upMs, stopMs, clean }: Shutd
   });
   const up = formatDuration(Math.round(upMs));
   const took = formatDuration(Math.round(stopMs));
-  if (clean) log.info(`Stopped after ${up}; draining took ${took}, nothing was left undone`);
+  const waiting = metrics.total("alertsPending");
+  if (clean && waiting > 0) {
+    log.info(
+      `Stopped after ${up}; draining took ${took}, ${waiting} alerts are on disk and go out after the next start`,
+    );
+  } else if (clean) log.info(`Stopped after ${up}; draining took ${took}, nothing was left undone`);
   else log.warn(`Stopped after ${up}; draining took ${took}, not everything could be finished`);
 }

@@ -6,6 +6,8 @@ export interface StopSignal {
   readonly signal: AbortSignal;
   /** Why it fired: "SIGTERM", "duration". */
   readonly cause: () => string;
+  /** Ends it without a signal, for this cause. */
+  readonly fire: (cause: string) => void;
   dispose(): void;
 }
 
@@ -15,13 +17,16 @@ const SIGNAL_NUMBER = { SIGINT: 2, SIGTERM: 15 } as const;
 export function stopSignal(options: { readonly afterMs?: number | undefined } = {}): StopSignal {
   const controller = new AbortController();
   let cause = "";
+  let signalled = false;
   const fire = (why: string) => {
+    if (controller.signal.aborted) return;
     cause = why;
     controller.abort();
   };
   const handlers = (Object.keys(SIGNAL_NUMBER) as (keyof typeof SIGNAL_NUMBER)[]).map((name) => {
     const handler = () => {
-      if (controller.signal.aborted && cause !== "duration") process.exit(128 + SIGNAL_NUMBER[name]);
+      if (signalled) process.exit(128 + SIGNAL_NUMBER[name]);
+      signalled = true;
       fire(name);
     };
     process.on(name, handler);
@@ -33,6 +38,7 @@ export function stopSignal(options: { readonly afterMs?: number | undefined } = 
   return {
     signal: controller.signal,
     cause: () => cause,
+    fire,
     dispose() {
       clearTimeout(timer);
       for (const remove of handlers) remove();

@@ -100,6 +100,13 @@ export class Acts {
       this.#options.outbox.counts.pending > 0;
   }
 
+  /** True while something runs or could go out at this moment; alerts that only wait for their next try are none. */
+  working(nowMs: number): boolean {
+    const { ledger, outbox } = this.#options;
+    return ledger.uncommitted > 0 || this.repairs.busy || this.desk.busy || outbox.inFlight > 0 ||
+      outbox.nextDueMs(nowMs) <= nowMs;
+  }
+
   #act(decision: Decision): void {
     const { row, remedy } = decision;
     const sinceMs = this.#options.clock.monoMs();

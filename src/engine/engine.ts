@@ -45,10 +45,20 @@ export interface Engine {
   readonly checksOut: number;
   /** Repairs, alerts and decisions that have not come to their end. */
   readonly busy: boolean;
+  /** Some of it runs or could begin at this moment; the rest are alerts that wait for their next try. */
+  readonly working: boolean;
+  /** A repair runs, or is decided. */
+  readonly repairing: boolean;
+  /** Turns since the start. */
+  readonly ticks: number;
+  /** Alerts that got lost, as of the last count: 0, or there is a fault. */
+  readonly alertsUnaccounted: number;
   /** The kill switch: true holds all repairs back that have not begun. */
   freeze(frozen: boolean): void;
   /** What came from outside for these rows; they are judged at once. */
   takeSignals(signals: readonly ReceivedSignal[]): void;
+  /** Replaces every worker by a new one; those there are finish what they run. */
+  renewWorkers(): void;
   /** SIGUSR1. */
   reopen(): void;
   /** Ends every worker: those that can stop finish first, up to the caller's patience. */
@@ -75,6 +85,7 @@ class LoopEngine implements Engine {
   readonly #parts: EngineParts;
   readonly #trace: TickTrace;
   readonly #housekeeping: Housekeeping;
+  ticks = 0;
   #checking = false;
   #swap: { readonly step: Swap; readonly done: () => void } | undefined;
 
@@ -116,6 +127,7 @@ class LoopEngine implements Engine {
     const { clock, metrics } = this.#options;
     const trace = this.#trace;
     const startMs = clock.monoMs();
+    this.ticks++;
     trace.begin(startMs);
     for (const { pool } of this.pipelines) pool.refresh();
     let done = 0;
@@ -192,6 +204,18 @@ class LoopEngine implements Engine {
     return this.#parts.acts.busy;
   }
 
+  get working(): boolean {
+    return this.#parts.acts.working(this.#options.clock.monoMs());
+  }
+
+  get repairing(): boolean {
+    return this.#parts.acts.repairs.busy;
+  }
+
+  get alertsUnaccounted(): number {
+    return this.#housekeeping.unaccounted;
+  }
+
   freeze(frozen: boolean): void {
     this.#parts.protection.freeze(frozen);
   }
@@ -201,6 +225,10 @@ class LoopEngine implements Engine {
     for (const { row, signal } of signals) {
       if (judges.take(row, signal)) checks.checkNow(row);
     }
+  }
+
+  renewWorkers(): void {
+    for (const { pool } of this.pipelines) pool.renew();
   }
 
   reopen(): void {

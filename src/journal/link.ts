@@ -5,6 +5,8 @@
  *
  *   durable ──(oldest batch waits > 2 s)──► direct ──(all written)──► durable
  *                                             └─(missed some, or a new file)─► standing sent whole ─(written)─► durable
+ *
+ * A thread that dies is replaced, sooner the first time than later on; the new one is given the standing whole.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
@@ -56,6 +58,14 @@ const ACKNOWLEDGE_MS_MAX = 2000;
 /** Records on their way to a thread that does not take them: past this they are dropped, and the standing is sent later. */
 const RECORDS_WAITING_MAX = 100_000;
 const OPEN_MS_MAX = 60_000;
+/** From the death of a thread to its replacement, doubled each time until one has opened the journal. */
+const RESPAWN_BASE_MS = 1000;
+const RESPAWN_CAP_MS = 60_000;
+/** A thread that cannot write says so every second; one that is silent for so long hangs. */
+const SILENT_MS = 10_000;
+
+/** `failing`: it says itself that it cannot write. `silent`: it does not answer, or is dead. */
+export type JournalCondition = "writing" | "failing" | "silent";
 
 /** The directory is another process's: this one must not run. */
 export class JournalLockedError extends Error {
@@ -74,6 +84,13 @@ export class JournalLink {
   /** The journal lacks something that only `standing` can give. */
   #missed = false;
   #opened = false;
+  /** open() has been answered: what is opened from then on comes late. */
+  #answered = false;
+  #heardMs = 0;
+  #respawnAtMs = Infinity;
+  #respawnWaitMs = RESPAWN_BASE_MS;
+  /** The present thread took the place of one that died: what it restores is known here better. */
+  #replacement = false;
   #late: Restored | undefined;
   #openedWith: ((restored: Restored) => void) | undefined;
   #refused: ((error: Error) => void) | undefined;
@@ -85,16 +102,8 @@ export class JournalLink {
 
   /** What an earlier process left; nothing when the journal cannot be opened now. Rejects with JournalLockedError. */
   open(): Promise<Restored> {
-    const { folder, retention, clock } = this.#options;
-    const thread = this.#options.make();
-    this.#thread = thread;
-    thread.onmessage = ({ data }) => this.#take(data);
-    thread.onerror = (event) => {
-      event.preventDefault();
-      this.#goDirect(`fault in the journal thread: ${event.message}`);
-      this.#answer(NOTHING_RESTORED);
-    };
-    thread.postMessage({ type: "open", folder, retention });
+    const { clock } = this.#options;
+    this.#spawn();
     this.#options.observe.health(true);
     const startedMs = clock.monoMs();
     return new Promise((resolve, reject) => {
@@ -120,8 +129,15 @@ export class JournalLink {
     if (this.#missed && this.#opened && this.#waiting.length === 0) this.#sendStanding();
   }
 
-  get healthy(): boolean {
-    return !this.#direct;
+  get condition(): JournalCondition {
+    if (!this.#direct) return "writing";
+    const silentMs = this.#options.clock.monoMs() - this.#heardMs;
+    return this.#thread !== undefined && silentMs < SILENT_MS ? "failing" : "silent";
+  }
+
+  /** Everything that was committed is on disk. */
+  get durable(): boolean {
+    return !this.#direct && this.#waiting.length === 0;
   }
 
   commit(records: readonly JournalRecord[], acknowledge: () => void): void {
@@ -144,8 +160,9 @@ export class JournalLink {
     } else acknowledge();
   }
 
-  /** Lets decisions act that have waited too long. Call it some times a second. */
+  /** Lets decisions act that have waited too long, and replaces a dead thread. Call it some times a second. */
   check(): void {
+    if (this.#options.clock.monoMs() >= this.#respawnAtMs) this.#respawn();
     const oldest = this.#waiting[0];
     if (oldest === undefined || this.#direct) return;
     const waitedMs = this.#options.clock.monoMs() - oldest.sentMs;
@@ -154,7 +171,8 @@ export class JournalLink {
 
   /** Writes what is left; false when that was not done within the limit. */
   close(limitMs: number): Promise<boolean> {
-    if (this.#thread === undefined) return Promise.resolve(true);
+    this.#respawnAtMs = Infinity;
+    if (this.#thread === undefined) return Promise.resolve(!this.#missed);
     return new Promise((resolve) => {
       const end = (clean: boolean) => {
         clearTimeout(timer);
@@ -163,25 +181,66 @@ export class JournalLink {
         resolve(clean);
       };
       const timer = setTimeout(() => end(false), limitMs);
-      this.#closed = () => end(this.#waiting.length === 0);
+      this.#closed = () => end(this.#waiting.length === 0 && !this.#missed);
       this.#thread?.postMessage({ type: "close" });
     });
   }
 
+  #spawn(): void {
+    const { make, folder, retention } = this.#options;
+    const thread = make();
+    this.#thread = thread;
+    thread.onmessage = ({ data }) => {
+      if (thread === this.#thread) this.#take(data);
+    };
+    thread.onerror = (event) => {
+      event.preventDefault();
+      if (thread === this.#thread) this.#died(String(event.message));
+    };
+    thread.postMessage({ type: "open", folder, retention });
+  }
+
+  #died(error: string): void {
+    const { log, clock } = this.#options;
+    log.error("The journal thread has died; another takes its place", { error });
+    this.#goDirect("its thread has died");
+    this.#thread?.terminate();
+    this.#thread = undefined;
+    // Acted on by now; what it was is in the standing that the next thread gets.
+    this.#waiting = [];
+    this.#recordsWaiting = 0;
+    this.#missed = true;
+    this.#respawnAtMs = clock.monoMs() + this.#respawnWaitMs;
+    this.#respawnWaitMs = Math.min(RESPAWN_CAP_MS, this.#respawnWaitMs * 2);
+    this.#answer(NOTHING_RESTORED);
+    this.#closed?.();
+  }
+
+  #respawn(): void {
+    this.#respawnAtMs = Infinity;
+    this.#replacement = this.#opened;
+    this.#spawn();
+  }
+
   #take(message: FromJournal): void {
     const { log } = this.#options;
+    this.#heardMs = this.#options.clock.monoMs();
     switch (message.type) {
       case "opened":
         this.#opened = true;
-        if (message.late) return this.#opensLate(message.restored);
+        this.#respawnWaitMs = RESPAWN_BASE_MS;
+        if (this.#replacement) return this.#sendStanding();
+        if (message.late || this.#answered) return this.#opensLate(message.restored);
         return this.#answer(message.restored);
       case "locked":
+        // The dead thread's hold on the folder may outlast it for a while.
+        if (this.#answered) return this.#died(message.error);
         return this.#refused?.(new JournalLockedError(message.error));
       case "committed":
         return this.#committed(message.number, message.us);
       case "failing":
         log.error("The journal cannot be written; it is tried again every second", { error: message.error });
-        if (this.#opened) return;
+        if (this.#opened && !this.#replacement) return;
         this.#goDirect("it cannot be opened");
         this.#missed = true;
         return this.#answer(NOTHING_RESTORED);
@@ -194,6 +253,8 @@ export class JournalLink {
         if (!this.#opened) return;
         this.#goDirect("it was damaged");
         this.#missed = true;
+        return;
+      case "still-failing":
         return;
       case "dropped":
         return this.#dropped(message.number, message.error);
@@ -253,6 +314,7 @@ export class JournalLink {
   }
 
   #answer(restored: Restored): void {
+    this.#answered = true;
     this.#openedWith?.(restored);
     this.#openedWith = undefined;
   }

@@ -25,6 +25,8 @@ export type FromJournal =
   | { readonly type: "committed"; readonly number: number; readonly us: number }
   /** It cannot write, or cannot even open; it goes on trying. Once per trouble. */
   | { readonly type: "failing"; readonly error: string }
+  /** A sign of life meanwhile. */
+  | { readonly type: "still-failing" }
   /** The file was damaged and lies aside; a new one holds nothing. Asks for a replacement unless it comes before `opened`. */
   | { readonly type: "damaged"; readonly file: string; readonly error: string; readonly salvaged: boolean }
   /** Everything up to this number was given up: it cannot be stored, whatever the reason. Asks for a replacement. */

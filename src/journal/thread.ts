@@ -189,7 +189,7 @@ export class JournalThread {
   }
 
   #fail(error: unknown): void {
-    if (!this.#failing) this.#options.post({ type: "failing", error: textOf(error) });
+    this.#options.post(this.#failing ? { type: "still-failing" } : { type: "failing", error: textOf(error) });
     this.#failing = true;
     this.#closeStore();
     if (sqliteFault(error) === "damaged") {

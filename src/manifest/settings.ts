@@ -3,9 +3,10 @@
  * The application's settings: `settings:` in a manifest, the file of `--config`, and flags, in rising order. Written in
  * snake_case; the keys of a pipeline may stand at the top (for all three) or in a block named after the pipeline.
  */
-import { durationField } from "../base/fields.ts";
+import { bytesField, durationField } from "../base/fields.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../base/log.ts";
 import { z } from "../base/schema.ts";
+import { httpUrlField } from "../base/url_field.ts";
 import { NAMES_FIELD, resolveNames } from "./names_settings.ts";
 import { DIGEST_FIELD, FLAPPING_FIELD, resolveDigest, resolveFlapping } from "./delivery_settings.ts";
 import { GUARD_FIELD, REMEDIATION_FIELD, resolveGuard, resolveRemediation } from "./protection_settings.ts";
@@ -55,6 +56,12 @@ export interface Settings {
   readonly state: string | null;
   /** From the first signal to the exit. */
   readonly shutdownTimeoutMs: number;
+  /** An address that is asked as long as all is well; null = none. */
+  readonly heartbeat: { readonly url: string; readonly intervalMs: number } | null;
+  /** What the journal keeps of what is over. */
+  readonly journal: { readonly retentionMs: number; readonly rows: number };
+  /** Limits of this process's memory, bytes; null = none. */
+  readonly memory: { readonly softBytes: number | null; readonly hardBytes: number | null };
   readonly pipelines: Readonly<Record<Pipeline, PipelineSettings>>;
   readonly remediation: ReturnType<typeof resolveRemediation>;
   readonly guard: ReturnType<typeof resolveGuard>;
@@ -96,6 +103,12 @@ const SETTINGS = z.strictObject({
   token: z.string().min(16).optional(),
   state: z.string().min(1).optional(),
   shutdown_timeout: durationField().optional(),
+  heartbeat: z.strictObject({ url: httpUrlField(), interval: durationField().optional() }).optional(),
+  journal: z.strictObject({
+    retention: durationField().optional(),
+    rows: z.number().int().min(1000).max(100_000_000).optional(),
+  }).optional(),
+  memory: z.strictObject({ soft: bytesField().optional(), hard: bytesField().optional() }).optional(),
   ...PIPELINE_FIELDS,
   pulse: PIPELINE.optional(),
   intervention: PIPELINE.optional(),
@@ -159,6 +172,14 @@ export function resolveSettings(
     token: rising.token ?? null,
     state: rising.state ?? null,
     shutdownTimeoutMs: rising.shutdown_timeout ?? 30_000,
+    heartbeat: rising.heartbeat === undefined
+      ? null
+      : { url: rising.heartbeat.url, intervalMs: rising.heartbeat.interval ?? 60_000 },
+    journal: {
+      retentionMs: rising.journal?.retention ?? 30 * 86_400_000,
+      rows: rising.journal?.rows ?? 100_000,
+    },
+    memory: { softBytes: rising.memory?.soft ?? null, hardBytes: rising.memory?.hard ?? null },
     pipelines: { pulse: pipeline("pulse"), intervention: pipeline("intervention"), code: pipeline("code") },
     remediation: resolveRemediation(layers.map((layer) => layer.remediation)),
     guard: resolveGuard(layers.map((layer) => layer.guard)),
@@ -166,6 +187,10 @@ export function resolveSettings(
     names: resolveNames(layers.map((layer) => layer.names)),
     flapping: resolveFlapping(layers.map((layer) => layer.flapping)),
   };
+  const { softBytes, hardBytes } = settings.memory;
+  if (softBytes !== null && hardBytes !== null && softBytes >= hardBytes) {
+    faults.push("memory: soft is not less than hard");
+  }
   return { settings, faults };
 }
 

@@ -19,9 +19,12 @@ function start() {
     postMessage: (message) => void sent.push(message),
     terminate: () => {},
   };
-  const state = { nowMs: 0, healthy: true, wakes: 0 };
+  const state = { nowMs: 0, healthy: true, wakes: 0, threads: 0 };
   const link = new JournalLink({
-    make: () => thread,
+    make: () => {
+      state.threads++;
+      return thread;
+    },
     folder: "/nowhere",
     retention: { ageMs: 1, rows: 1 },
     clock: { monoMs: () => state.nowMs, wallMs: () => state.nowMs },
@@ -38,6 +41,7 @@ function start() {
     state,
     acted,
     tell: (message: FromJournal) => thread.onmessage?.({ data: message } as MessageEvent<FromJournal>),
+    die: (message: string) => thread.onerror?.({ message, preventDefault() {} } as ErrorEvent),
     commit: (name: string, records = 1) => {
       const batch = Array.from({ length: records }, () => decision(++alerts));
       link.commit(batch, () => acted.push(name));
@@ -148,4 +152,73 @@ test("a directory that another process has is refused", async () => {
   const open = link.open();
   tell({ type: "locked", error: "Cannot use the state directory" });
   await assert.rejects(open, JournalLockedError);
+});
+
+test("a thread that dies is replaced; the new one gets what stands, and nothing is restored twice", async () => {
+  const { link, commit, tell, die, sent, late, acted, state } = await opened();
+  commit("a");
+  assert.equal(link.durable, false);
+  die("out of memory");
+  assert.deepEqual([acted, state.healthy, link.condition], [["a"], false, "silent"]);
+  commit("b");
+  assert.deepEqual(acted, ["a", "b"]);
+  link.check();
+  assert.equal(state.threads, 1);
+  state.nowMs = 1000;
+  link.check();
+  assert.equal(state.threads, 2);
+  tell({ type: "opened", restored: RESTORED, late: false });
+  assert.deepEqual(late, []);
+  const replace = sent.at(-1);
+  assert.ok(replace?.type === "replace");
+  assert.deepEqual(replace.standing, STANDING);
+  tell({ type: "committed", number: replace.number, us: 1 });
+  assert.deepEqual([state.healthy, link.condition, link.durable], [true, "writing", true]);
+  commit("c");
+  assert.deepEqual(acted, ["a", "b"]);
+});
+
+test("a thread that dies again and again is replaced ever more rarely, until one opens", async () => {
+  const { link, tell, die, state } = await opened();
+  const spawnedAt: number[] = [];
+  die("once");
+  for (let seconds = 0; seconds < 200; seconds++) {
+    const before = state.threads;
+    state.nowMs = seconds * 1000;
+    link.check();
+    if (state.threads === before) continue;
+    spawnedAt.push(seconds);
+    die("again");
+  }
+  assert.deepEqual(spawnedAt, [1, 3, 7, 15, 31, 63, 123, 183]);
+  state.nowMs += 60_000;
+  link.check();
+  tell({ type: "opened", restored: RESTORED, late: false });
+  die("later");
+  state.nowMs += 1000;
+  const before = state.threads;
+  link.check();
+  assert.equal(state.threads, before + 1);
+});
+
+test("a journal that says that it cannot write is failing, one that says nothing is silent", async () => {
+  const { link, commit, tell, state } = await opened();
+  commit("a");
+  tell({ type: "failing", error: "disk full" });
+  state.nowMs = 2500;
+  link.check();
+  assert.equal(link.condition, "failing");
+  for (let seconds = 3; seconds < 60; seconds++) {
+    state.nowMs = seconds * 1000;
+    tell({ type: "still-failing" });
+    assert.equal(link.condition, "failing");
+  }
+  state.nowMs += 10_000;
+  assert.equal(link.condition, "silent");
+});
+
+test("what a dead thread did not get is not called written at the end", async () => {
+  const { link, die } = await opened();
+  die("out of memory");
+  assert.equal(await link.close(10), false);
 });
