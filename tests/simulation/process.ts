@@ -78,12 +78,12 @@ export class Process {
 
   /** Decisions wait for the disk, and it has all of them. */
   get settled(): boolean {
-    return this.#commitsOut === 0 && this.#link.healthy;
+    return this.#commitsOut === 0 && this.#link.condition === "writing";
   }
 
   /** Decisions act without the disk. */
   get direct(): boolean {
-    return !this.#link.healthy;
+    return this.#link.condition !== "writing";
   }
 
   async start(): Promise<void> {
