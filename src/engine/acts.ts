@@ -100,10 +100,10 @@ export class Acts {
       this.#options.outbox.counts.pending > 0;
   }
 
-  /** True while something runs or could go out at this moment; alerts that only wait for their next try are none. */
+  /** True while something runs here or could go out now; alerts at a worker or that wait for their next try are none. */
   working(nowMs: number): boolean {
     const { ledger, outbox } = this.#options;
-    return ledger.uncommitted > 0 || this.repairs.busy || this.desk.busy || outbox.inFlight > 0 ||
+    return ledger.uncommitted > 0 || this.repairs.busy || this.desk.busy ||
       outbox.nextDueMs(nowMs) <= nowMs;
   }
 

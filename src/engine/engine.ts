@@ -4,7 +4,7 @@
  * Time, randomness, storage (the journal) and the workers are parameters: the same code runs in a simulation.
  */
 import { assert } from "../base/assert.ts";
-import { HOSTED, PULSE } from "../lanes/lane.ts";
+import { CODE, HOSTED, PULSE } from "../lanes/lane.ts";
 import type { Restored, Standing } from "../model/journal_record.ts";
 import type { ReceivedSignal } from "../model/signal.ts";
 import { STATE } from "../model/state.ts";
@@ -205,7 +205,7 @@ class LoopEngine implements Engine {
   }
 
   get working(): boolean {
-    return this.#parts.acts.working(this.#options.clock.monoMs());
+    return this.#pipeline(CODE).out > 0 || this.#parts.acts.working(this.#options.clock.monoMs());
   }
 
   get repairing(): boolean {

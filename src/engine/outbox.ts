@@ -139,11 +139,6 @@ export class Outbox {
     return this.#counts;
   }
 
-  /** Deliveries at the code lane. */
-  get inFlight(): number {
-    return this.#inFlight.size;
-  }
-
   /** The most recent ones, oldest first. */
   get deadLetters(): readonly DeadLetter[] {
     return this.#deadLetters;
