@@ -19,7 +19,7 @@ const SWARM = "tests/simulation/swarm.ts";
 /** The seeds of CI: enough of both profiles for the years, the crashes and every cell of the coverage. */
 export const CI_SEEDS: readonly Ticket[] = [
   ...Array.from({ length: 9 }, (_, index): Ticket => [index + 1, "wide"]),
-  ...Array.from({ length: 24 }, (_, index): Ticket => [index + 1, "hot"]),
+  ...Array.from({ length: 32 }, (_, index): Ticket => [index + 1, "hot"]),
 ];
 const WORKERS = 2;
 

@@ -1,12 +1,10 @@
 /**
  * The executable, killed again and again while targets die and heal and the sink refuses, loses answers and hangs; begun
- * again each time with the same state. Run from a shell: deno task faults [kills] [seed], 150 kills unless told; prints one
- * line of JSON, and the exit code is 1 when a promise was broken.
+ * again each time with the same state.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import type { SinkFault } from "../../mock-servers/sink_faults.ts";
 import { startWebhookSink, type WebhookSink } from "../../mock-servers/sink_webhook.ts";
@@ -204,12 +202,4 @@ function readAlerts(path: string): AlertMessage[] {
   const rows = db.prepare("SELECT message FROM alerts ORDER BY id").all();
   db.close();
   return rows.map((row) => JSON.parse(String(row["message"])) as AlertMessage);
-}
-
-if (import.meta.main) {
-  const [kills = "150", seed = "1"] = process.argv.slice(2);
-  const figures = await killAgainAndAgain(Number(kills), Number(seed));
-  process.stdout.write(`${JSON.stringify(figures)}\n`);
-  const { alertsLost, orderViolations, repairsTwice, repeatsThatDiffer, unresolved } = figures;
-  process.exit(alertsLost + orderViolations + repairsTwice + repeatsThatDiffer + unresolved > 0 ? 1 : 0);
 }

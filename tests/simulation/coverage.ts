@@ -8,6 +8,8 @@ export const CELL_STATES = [...STATES.filter((state) => state !== "suspect"), "b
 
 /** Faults of a job meet only the states in which there is such a job. */
 const ONLY_IN: Readonly<Partial<Record<Fault, readonly string[]>>> = {
+  // While a repair runs, which takes a second or two, hardly any check of a name is out.
+  resolver: ["pending", "up", "degraded", "down", "backoff", "verifying", "maintenance"],
   remedy_fails: ["repairing"],
   remedy_slow: ["repairing"],
   send_error: ["up", "degraded", "down", "repairing", "backoff", "verifying", "maintenance"],

@@ -13,6 +13,7 @@ import { Store } from "../../src/journal/store.ts";
 import { type JournalHost, type JournalStore, JournalThread } from "../../src/journal/thread.ts";
 import type { JournalRecord, Restored, Standing } from "../../src/model/journal_record.ts";
 import { NaiveStore } from "../support/sim_journal.ts";
+import type { Fault } from "./faults.ts";
 import type { Outside } from "./outside.ts";
 import type { Plan } from "./plan.ts";
 import type { Timeline } from "./timeline.ts";
@@ -26,6 +27,8 @@ export interface DiskOptions {
   readonly durable: (records: readonly JournalRecord[]) => void;
   /** And so is this, in place of what stood before. */
   readonly replaced: (standing: Standing) => void;
+  /** This fault strikes now. */
+  readonly hit: (fault: Fault) => void;
   readonly violation: (what: string, detail: string) => void;
 }
 
@@ -138,6 +141,9 @@ export class Disk implements Disposable {
 
 type Work = Exclude<ToJournal, { readonly type: "open" | "close" }>;
 
+/** What SQLite says: sqlite.org/rescode.html. */
+const ERRORS = [["disk_full", "database or disk is full", 13], ["disk_error", "disk I/O error", 10]] as const;
+
 /** Longest part of a millisecond that a message takes between threads; all take the same, so that their order holds. */
 const MAIL_MS = 0.3;
 
@@ -228,21 +234,27 @@ class SimThread implements JournalThreadPort {
   }
 
   #fsyncMs(): number {
-    const { outside, timeline, random } = this.#options;
+    const { outside, timeline, random, hit } = this.#options;
     const nowMs = timeline.nowMs;
     if (outside.active("journal_stall", nowMs)) {
+      hit("journal_stall");
       return Math.min(20_000, outside.endOf("journal_stall") - nowMs);
     }
-    return outside.active("slow_fsync", nowMs) ? 20 + random() * 400 : random() * 4;
+    if (!outside.active("slow_fsync", nowMs)) return random() * 4;
+    hit("slow_fsync");
+    return 20 + random() * 400;
   }
 
   #wrap(store: Store): JournalStore {
-    const { outside, timeline, disk } = this.#options;
+    const { outside, timeline, disk, hit } = this.#options;
     const write = (act: () => void, works: number) => {
       if (this.#dead) return;
       const { nowMs } = timeline;
-      if (outside.active("disk_full", nowMs)) throw sqliteError("database or disk is full", 13);
-      if (outside.active("disk_error", nowMs)) throw sqliteError("disk I/O error", 10);
+      for (const [fault, text, code] of ERRORS) {
+        if (!outside.active(fault, nowMs)) continue;
+        hit(fault);
+        throw sqliteError(text, code);
+      }
       act();
       for (const work of this.#pending.splice(0, works)) disk.keep(work);
     };

@@ -5,13 +5,7 @@
 import type { LifeEvent } from "../../src/engine/monitor_life.ts";
 import type { RemedyJob } from "../../src/lanes/intervention.ts";
 import { channelIdentity } from "../../src/model/channel_identity.ts";
-import type {
-  JournalRecord,
-  MonitorStands,
-  Restored,
-  StoredIncident,
-  StoredState,
-} from "../../src/model/journal_record.ts";
+import type { JournalRecord, Restored } from "../../src/model/journal_record.ts";
 import type { AlertMessage } from "../../src/model/message.ts";
 import { FLAG, STATES } from "../../src/model/state.ts";
 import type { JobFields } from "../../src/shm/records.ts";
@@ -23,6 +17,7 @@ import type { Promised, Violation } from "./judge.ts";
 import { AlertJudge } from "./judge_alerts.ts";
 import { GuardJudge } from "./judge_guard.ts";
 import { type RepairBegins, RepairJudge } from "./judge_repairs.ts";
+import { StandingJudge } from "./judge_standing.ts";
 import { StateJudge } from "./judge_states.ts";
 import { monitorIndex } from "./names.ts";
 import { Outside } from "./outside.ts";
@@ -67,6 +62,7 @@ export class Play implements ProcessWatch {
   readonly alerts: AlertJudge;
   readonly repairs: RepairJudge;
   readonly guard: GuardJudge;
+  readonly standing: StandingJudge;
   readonly strikes: Strikes;
   process: Process | undefined;
   wallStepMs = 0;
@@ -76,8 +72,6 @@ export class Play implements ProcessWatch {
   readonly #channelIds = new Map<number, { readonly id: string; readonly url: string }>();
   /** Incidents with something that the disk may not have. */
   readonly #unsafe = new Set<string>();
-  /** Between disk and engine, at the last look. */
-  readonly #differed = new Set<string>();
   #actedDirect = false;
   #clockStepped = false;
   #secondAtMs = 0;
@@ -92,6 +86,7 @@ export class Play implements ProcessWatch {
     this.alerts = new AlertJudge(plan.monitors, accuse);
     this.repairs = new RepairJudge(plan, accuse);
     this.guard = new GuardJudge(plan);
+    this.standing = new StandingJudge(accuse);
     this.disk = new Disk({
       plan,
       timeline: this.timeline,
@@ -106,6 +101,7 @@ export class Play implements ProcessWatch {
         this.alerts.replaced(standing);
         this.repairs.replaced(standing);
       },
+      hit: (fault) => this.hitAll(fault),
       violation: (_what, detail) => this.accuse("journal", detail),
     });
     this.strikes = new Strikes(this);
@@ -180,7 +176,7 @@ export class Play implements ProcessWatch {
     const forgetful = this.#actedDirect || this.#clockStepped;
     if (this.#actedDirect) { for (const incident of this.#unsafe) this.alerts.loose.add(incident); }
     this.#unsafe.clear();
-    this.#differed.clear();
+    this.standing.crashed();
     this.#actedDirect = false;
     this.states.crashed(timeline.nowMs);
     this.alerts.crashed();
@@ -264,10 +260,12 @@ export class Play implements ProcessWatch {
     if (timeline.nowMs >= this.#secondAtMs) {
       this.#secondAtMs = timeline.nowMs + 1000 * Math.min(4, this.plan.stretch);
       this.guard.look(timeline.nowMs);
+      const isFull = process.engine.pipelines.some((pipeline) => pipeline.out >= this.plan.capacity.acts);
+      if (isFull && this.plan.faults.has("full_rings")) this.hitAll("full_rings");
     }
     if (quiet && timeline.nowMs >= this.#compareAtMs) {
       this.#compareAtMs = timeline.nowMs + COMPARE_MS * Math.min(10, this.plan.stretch);
-      this.#compare(process);
+      this.standing.look(this.disk.twin, process.engine.standing());
     }
   }
 
@@ -346,37 +344,6 @@ export class Play implements ProcessWatch {
   #waits(index: number): boolean {
     const flags = this.process?.world.columns.flags[index] ?? 0;
     return (flags & FLAG.backoff) !== 0;
-  }
-
-  /** With nothing on its way the disk has exactly what the engine would need. */
-  #compare(process: Process): void {
-    const { monitors, alerts, repairs } = process.engine.standing();
-    const { twin } = this.disk;
-    const essence = ({ monitor, stands }: MonitorStands) => {
-      const { state, flags, attempts, verifyLeft, incident } = stands as StoredState;
-      const { id, seq, opened } = (incident ?? { id: "", seq: 0, opened: false }) as StoredIncident;
-      return [monitor, state, flags, attempts, verifyLeft, id, seq, opened].join(" ");
-    };
-    this.#same("monitors", [...twin.monitors.values()].map(essence), monitors.map(essence));
-    this.#same("alerts", [...twin.alerts.keys()].map(String), alerts.map(({ id }) => String(id)));
-    this.#same(
-      "repairs",
-      [...twin.repairs.keys()],
-      repairs.map((each) => `${each.incident} ${each.attempt}`),
-    );
-  }
-
-  #same(what: string, onDisk: readonly string[], inEngine: readonly string[]): void {
-    const disk = new Set(onDisk);
-    const engine = new Set(inEngine);
-    const differences = [
-      ...onDisk.filter((each) => !engine.has(each)).map((each) => `${what}, only on disk: ${each}`),
-      ...inEngine.filter((each) => !disk.has(each)).map((each) => `${what}, only in the engine: ${each}`),
-    ];
-    // What is held for a moment, to see whether it is alone, is written when that is known.
-    for (const each of differences) if (this.#differed.has(each)) this.accuse("conservation", each);
-    for (const each of this.#differed) if (each.startsWith(`${what},`)) this.#differed.delete(each);
-    for (const each of differences) this.#differed.add(each);
   }
 
   /** Liveness: once faults have stopped for long enough, all is well and nothing is left. */

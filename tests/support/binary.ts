@@ -62,9 +62,16 @@ export class RunningBinary implements AsyncDisposable {
 
   constructor(
     args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly cwd?: string;
+      readonly env?: Readonly<Record<string, string>>;
+      /** Open files it may have. */
+      readonly descriptors?: number;
+    } = {},
   ) {
-    this.#child = spawn(buildBinary(), args, {
+    const limited = ["-c", `ulimit -n ${options.descriptors} && exec "$0" "$@"`, buildBinary(), ...args];
+    const [command, all] = options.descriptors === undefined ? [buildBinary(), args] : ["/bin/sh", limited];
+    this.#child = spawn(command, all, {
       cwd: options.cwd,
       env: { PATH: "/usr/bin:/bin", HOME: tmpdir(), STATE_DIRECTORY: this.#state.path, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
