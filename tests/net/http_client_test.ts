@@ -136,7 +136,11 @@ test("callHttp() settles when its signal fires and frees the socket, whatever th
       setTimeout(() => abort.abort(), 50);
     });
     const answer = await callHttp({ method: "POST", url: server.url, body: "x" }, abort.signal);
-    assert.deepEqual(answer, { kind: "failure", text: "no complete answer in time", cancelled: true }, name);
+    assert.deepEqual(
+      answer,
+      { kind: "failure", text: "no complete answer in time", code: "", cancelled: true },
+      name,
+    );
     await gone(server.sockets);
   }
   const answer = await callHttp({ method: "GET", url: "http://127.0.0.1:1/" }, AbortSignal.abort());
@@ -187,6 +191,7 @@ test("callHttp() verifies certificates, whatever the environment says", async ()
     assert.deepEqual(await callHttp({ method: "GET", url: server.url }, NEVER), {
       kind: "failure",
       text: "certificate not trusted",
+      code: "DEPTH_ZERO_SELF_SIGNED_CERT",
       cancelled: false,
     });
   } finally {
