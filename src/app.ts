@@ -22,6 +22,7 @@ import {
   type WakeDescriptor,
   type WorkerLike,
 } from "./engine/web_worker.ts";
+import { collectRegularly } from "./host/collect.ts";
 import { ProfiledThread } from "./host/profiled_thread.ts";
 import { type Lane, LANES } from "./lanes/lane.ts";
 import type { ActionHandlers } from "./model/action.ts";
@@ -159,6 +160,7 @@ export function createApp(options: AppOptions): App {
   let frozen = false;
   let engine: Engine | undefined;
   let loop: RunLoop | undefined;
+  let stopCollecting = () => {};
   const view = new MetricsView(metrics.handle());
 
   const channelNames = (): string[] =>
@@ -251,6 +253,7 @@ export function createApp(options: AppOptions): App {
         options.turned?.(app);
       };
       loop = startLoop(engine, { wake, afterTick });
+      stopCollecting = collectRegularly();
     },
     freeze(now) {
       frozen = now;
@@ -277,6 +280,7 @@ export function createApp(options: AppOptions): App {
       await loop?.ended;
       engine?.terminate();
       clearInterval(journalTimer);
+      stopCollecting();
       names?.stop();
       const written = await journal?.close(JOURNAL_STOP_MS) ?? true;
       await server.stop();

@@ -6,6 +6,7 @@
  * A stop is cooperative, as in run_lane.ts: no new jobs, running ones finish, the phase becomes `drained`.
  */
 import { oneLine } from "../base/log.ts";
+import { COLLECT_EVERY_MS, collectGarbage } from "../host/collect.ts";
 import { createThreadCpu } from "../host/thread_cpu.ts";
 import type { RawEnd, RawEngine, RawEngineOptions } from "../model/raw_engine.ts";
 import { emptyJob, emptyResult, type ResultReport } from "../shm/records.ts";
@@ -81,6 +82,7 @@ export class RawLane {
   readonly #cpu = createThreadCpu(() => performance.now());
   #reportedCpuUs = this.#cpu.cpuUs();
   #completed = 0;
+  #collectAtMs = 0;
 
   constructor(options: RawLaneOptions) {
     this.#options = options;
@@ -101,6 +103,7 @@ export class RawLane {
       this.#wakeIfDone();
       this.#sleep(engine, limit);
       this.#wakeIfDone();
+      this.#collect();
       const asked = checkControl();
       if (asked !== undefined) await asked;
     }
@@ -176,6 +179,13 @@ export class RawLane {
     if (!end.lieDown()) return engine.poll(0);
     engine.poll(waitMs);
     end.rise();
+  }
+
+  #collect(): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#collectAtMs) return;
+    this.#collectAtMs = nowMs + COLLECT_EVERY_MS;
+    collectGarbage();
   }
 
   #wakeIfDone(): void {

@@ -3,6 +3,7 @@
  * The files in workers/ are its callers; each brings its plug-ins.
  */
 import type { LogFields, LogLevel } from "../base/log.ts";
+import { collectRegularly } from "../host/collect.ts";
 import { createThreadCpu } from "../host/thread_cpu.ts";
 import { EngineWake } from "../shm/wake.ts";
 import { WorkerEnd } from "../shm/worker_end.ts";
@@ -96,8 +97,10 @@ async function run({ scope, boot, work, offsetMs }: Run): Promise<void> {
     threadCpuUs: cpu.cpuUs,
     execute: work.execute,
   });
+  const stopCollecting = collectRegularly();
   scope.postMessage({ type: "ready" });
   await done;
+  stopCollecting();
   cpu.close();
   await work.close();
 }
