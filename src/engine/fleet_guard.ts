@@ -3,6 +3,7 @@
  * canaries, looks once a second, and says who is suspect. What follows from that is decided elsewhere (repairs in
  * remedy_gate.ts, alerts in alert_filter.ts, the digest through `told`).
  */
+import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { LOCAL } from "../model/outcome.ts";
 import type { GuardSettings } from "../model/protection.ts";
@@ -29,21 +30,34 @@ export interface FleetGuardOptions {
   readonly groupSizes: ReadonlyMap<string, number>;
   /** One page for all of it: `begun` when it became suspect, else when it is over. */
   readonly page: (event: GuardEvent) => void;
+  /** Unique over restarts; `number` is unique within this process. */
+  readonly newPageId: (number: number) => string;
+  readonly clock: Clock;
+  readonly store: { setFact(key: string, value: unknown): void };
+}
+
+/** A scope that is not clear, for the next process. */
+interface StoredScope {
+  readonly state: number;
+  readonly cause: GuardCause;
+  readonly sinceWallMs: number;
+  readonly page: { readonly id: string; readonly told: boolean; readonly sinceWallMs: number } | null;
+}
+
+const GUARD = "guard ";
+
+interface Page {
+  dueMs: number;
+  readonly id: string;
+  readonly sinceWallMs: number;
 }
 
 export interface GuardEvent {
   readonly scope: MassGuard;
   readonly begun: boolean;
   /** The same for both ends of one event. */
-  readonly number: number;
-}
-
-interface Page {
-  /** Infinity when it is out. */
-  dueMs: number;
-  readonly number: number;
-  /** It is out since an earlier process: unless its scope is suspect again by then, that is over. */
-  overAtMs: number;
+  readonly id: string;
+  readonly sinceWallMs: number;
 }
 
 interface OpenRow {
@@ -57,7 +71,7 @@ export class FleetGuard {
   readonly #groups = new Map<string, MassGuard>();
   readonly #slots = new Map<MassGuard, number>();
   readonly #openRows = new Map<number, OpenRow>();
-  /** Scope → its page. */
+  /** Scope → when its page is due, or Infinity when it is out. */
   readonly #pages = new Map<MassGuard, Page>();
   readonly #checks = new Float64Array(PARTS);
   readonly #locals = new Float64Array(PARTS);
@@ -93,6 +107,28 @@ export class FleetGuard {
     }
   }
 
+  /** Goes on with what an earlier process suspected; before its incidents are told. */
+  restore(stored: readonly (readonly [key: string, value: unknown])[]): void {
+    const { clock, metrics, store, settings } = this.#options;
+    const [nowMs, wallMs] = [clock.monoMs(), clock.wallMs()];
+    const scopes = [this.#fleet, ...this.#groups.values()];
+    for (const [key, value] of stored) {
+      if (!key.startsWith(GUARD)) continue;
+      const scope = scopes.find(({ name }) => name === key.slice(GUARD.length));
+      if (scope === undefined || !settings.enabled) {
+        store.setFact(key, null);
+        continue;
+      }
+      const { state, cause, sinceWallMs, page } = value as StoredScope;
+      scope.restore({ state, cause, sinceMs: nowMs - Math.max(0, wallMs - sinceWallMs) }, nowMs);
+      this.#notClear++;
+      metrics.setGuard(this.#slots.get(scope) ?? -1, state);
+      if (page === null) continue;
+      const { id, told, sinceWallMs: from } = page;
+      this.#pages.set(scope, { dueMs: told ? Infinity : nowMs + SETTLE_MS, id, sinceWallMs: from });
+    }
+  }
+
   /** An incident of this row opened or closed, or maintenance hid or showed it. */
   incident(row: number, open: boolean, nowMs: number): void {
     const known = this.#openRows.get(row);
@@ -105,19 +141,6 @@ export class FleetGuard {
     const scopes = this.#scopesOf(this.#options.world.attributes(row).groups);
     this.#openRows.set(row, { openedMs: nowMs, scopes });
     for (const scope of scopes) scope.opened(nowMs);
-  }
-
-  /**
-   * An earlier process sent the page of this scope, and it is not over. Returns its number here; undefined when there is no
-   * such scope any more.
-   */
-  resumePage(name: string, nowMs: number): number | undefined {
-    const scope = [...this.#slots.keys()].find((each) => each.name === name);
-    if (scope === undefined) return undefined;
-    const { windowMs, releaseMs } = this.#options.settings;
-    const number = ++this.#events;
-    this.#pages.set(scope, { dueMs: Infinity, number, overAtMs: nowMs + Math.min(windowMs, releaseMs) });
-    return number;
   }
 
   checked(outcome: number): void {
@@ -143,10 +166,7 @@ export class FleetGuard {
     this.#checks[this.#part] = this.#locals[this.#part] = 0;
     this.#look(this.#fleet, nowMs, cause);
     for (const group of this.#groups.values()) if (!group.idle) this.#look(group, nowMs, undefined);
-    for (const [scope, page] of this.#pages) {
-      if (nowMs >= page.dueMs) this.#page(scope);
-      if (nowMs >= page.overAtMs && scope.state === CLEAR) this.#endPage(scope);
-    }
+    for (const [scope, page] of this.#pages) if (nowMs >= page.dueMs) this.#page(scope);
   }
 
   /** Whether repairs are held back: of everybody, or of a monitor in these groups. */
@@ -216,7 +236,12 @@ export class FleetGuard {
         down: scope.open,
       });
       if (!this.#pages.has(scope)) {
-        this.#pages.set(scope, { dueMs: nowMs + SETTLE_MS, number: ++this.#events, overAtMs: Infinity });
+        const { newPageId, clock } = this.#options;
+        this.#pages.set(scope, {
+          dueMs: nowMs + SETTLE_MS,
+          id: newPageId(++this.#events),
+          sinceWallMs: clock.wallMs(),
+        });
       }
     } else if (scope.state === RELEASING) {
       log.warn("The guard releases repairs one by one", { scope: scope.name, down: scope.open });
@@ -224,6 +249,22 @@ export class FleetGuard {
       log.info("The guard is clear", { scope: scope.name });
       this.#endPage(scope);
     }
+    this.#save(scope);
+  }
+
+  #save(scope: MassGuard): void {
+    const { store, clock } = this.#options;
+    if (scope.state === CLEAR) return store.setFact(GUARD + scope.name, null);
+    const page = this.#pages.get(scope);
+    const stored: StoredScope = {
+      state: scope.state,
+      cause: scope.cause,
+      sinceWallMs: Math.round(clock.wallMs() - (clock.monoMs() - scope.sinceMs)),
+      page: page === undefined
+        ? null
+        : { id: page.id, told: page.dueMs === Infinity, sinceWallMs: page.sinceWallMs },
+    };
+    store.setFact(GUARD + scope.name, stored);
   }
 
   /** A group within a fleet that has a page of its own is on that one. */
@@ -231,13 +272,15 @@ export class FleetGuard {
     const page = this.#pages.get(scope);
     if (page === undefined) return;
     page.dueMs = Infinity;
-    if (scope !== this.#fleet && this.#fleet.state === SUSPECT) return void this.#pages.delete(scope);
-    this.#options.page({ scope, begun: true, number: page.number });
+    if (scope !== this.#fleet && this.#fleet.state === SUSPECT) this.#pages.delete(scope);
+    else this.#options.page({ scope, begun: true, id: page.id, sinceWallMs: page.sinceWallMs });
+    this.#save(scope);
   }
 
   #endPage(scope: MassGuard): void {
     const page = this.#pages.get(scope);
     this.#pages.delete(scope);
-    if (page?.dueMs === Infinity) this.#options.page({ scope, begun: false, number: page.number });
+    if (page?.dueMs !== Infinity) return;
+    this.#options.page({ scope, begun: false, id: page.id, sinceWallMs: page.sinceWallMs });
   }
 }

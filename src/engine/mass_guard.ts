@@ -53,6 +53,19 @@ export class MassGuard {
     return this.state === CLEAR && this.#open === 0;
   }
 
+  /** Monotonic ms from which on incidents are of this event; Infinity while it is clear. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** Goes on with an event of an earlier process, before its incidents are told: calm is counted anew. */
+  restore({ state, cause, sinceMs }: Pick<MassGuard, "state" | "cause" | "sinceMs">, nowMs: number): void {
+    this.state = state;
+    this.cause = cause;
+    this.#sinceMs = sinceMs;
+    this.#calmSinceMs = nowMs;
+  }
+
   opened(nowMs: number): void {
     this.#open++;
     if (nowMs >= this.#sinceMs) this.#members++;

@@ -67,13 +67,6 @@ export interface ProtectionOptions extends ProtectionInputs {
 
 /** Names of facts in the store. */
 const LIMITS_OF = "repairs of ";
-const PAGE_OF = "page of ";
-
-/** The page about a scope that is suspect; kept over restarts, so that it gets its end. */
-interface SavedPage {
-  readonly incident: string;
-  readonly sinceWallMs: number;
-}
 const OPEN_STATES: ReadonlySet<number> = new Set([STATE.down, STATE.repairing, STATE.verifying]);
 
 export class Protection {
@@ -87,7 +80,6 @@ export class Protection {
   #maintenance: Maintenance;
   #dependencies: Dependencies;
   #shape: FleetShape;
-  readonly #pages = new Map<number, SavedPage>();
 
   constructor(options: ProtectionOptions) {
     this.#options = options;
@@ -109,6 +101,9 @@ export class Protection {
       log,
       groupSizes: this.#shape.groupSizes,
       page: (event) => this.#page(event),
+      newPageId: (number) => `guard-${options.newIncidentId(number)}`,
+      clock,
+      store: options.store,
     });
     this.#gate = new RemedyGate({
       ...options,
@@ -138,8 +133,8 @@ export class Protection {
       suppressed: options.suppressed,
     });
     this.#maintenance = new Maintenance({ ...options, windows: this.#shape.windows });
+    this.#guard.restore(options.stored);
     this.restoreLimits(options.stored);
-    this.#resumePages();
   }
 
   /** The fleet is another one: sizes, dependencies and windows; what goes on goes on. */
@@ -307,26 +302,9 @@ export class Protection {
     return this.#guard.isCrowded(run?.groups, running) ? "guard" : undefined;
   }
 
-  /** Pages of an earlier process that are not over; those of scopes that are gone are forgotten. */
-  #resumePages(): void {
-    const { clock, stored, store } = this.#options;
-    for (const [key, value] of stored) {
-      if (!key.startsWith(PAGE_OF) || value === null) continue;
-      const number = this.#guard.resumePage(key.slice(PAGE_OF.length), clock.monoMs());
-      if (number === undefined) store.setFact(key, null);
-      else this.#pages.set(number, value as SavedPage);
-    }
-  }
-
-  #page({ scope, begun, number }: GuardEvent): void {
-    const { world, clock, newIncidentId, announce, store } = this.#options;
+  #page({ scope, begun, id: incident, sinceWallMs }: GuardEvent): void {
+    const { world, clock, announce } = this.#options;
     const nowWallMs = clock.wallMs();
-    const page = this.#pages.get(number) ??
-      { incident: `guard-${newIncidentId(number)}`, sinceWallMs: nowWallMs };
-    const { incident, sinceWallMs } = page;
-    if (begun) this.#pages.set(number, page);
-    else this.#pages.delete(number);
-    store.setFact(PAGE_OF + scope.name, begun ? page : null);
     const members = [...this.#guard.membersOf(scope)];
     const alerts = composeDigest(world, {
       scope: scope.name,

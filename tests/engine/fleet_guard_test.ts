@@ -23,6 +23,9 @@ function guardOf(count: number) {
     log: SILENT_LOGGER,
     groupSizes: new Map([["shop", count]]),
     page: (event) => pages.push(event),
+    newPageId: String,
+    clock: { monoMs: () => 0, wallMs: () => 0 },
+    store: { setFact() {} },
   });
   return { guard, pages };
 }
@@ -69,6 +72,6 @@ test("the fleet and its groups going down together are one page, and what opens 
   for (let row = 0; row < 10; row++) guard.incident(row, false, 20_000);
   for (let nowMs = 20_000; nowMs < 300_000; nowMs += 1000) guard.tick(nowMs);
   assert.deepEqual(pages.map(({ scope, begun }) => [scope.name, begun]), [["fleet", true], ["fleet", false]]);
-  assert.equal(pages[0]?.number, pages[1]?.number);
+  assert.equal(pages[0]?.id, pages[1]?.id);
   assert.equal(guard.suspects(["shop"]), false);
 });

@@ -209,3 +209,34 @@ test("maintenance that ended while no process ran ends with the next one", () =>
   second.run(5000);
   assert.equal(second.sim.state(0), "up");
 });
+
+test("a guard that is suspect stays so over a restart, however old the event is, and its page has one end", () => {
+  const MINUTE = 60_000;
+  const down = { now: false };
+  const monitors = Array.from({ length: 20 }, (_, index) => repairableMonitor(1, { name: `web-${index}` }));
+  const all = processes({
+    monitors,
+    remediation: { ...AT_ONCE, cooldownMs: 0 },
+    guard: { releaseMs: 30_000 },
+    behave: ({ lane }) => {
+      if (lane === "code") return SENDS;
+      if (lane === "intervention") return { afterMs: 100, outcome: PASS };
+      return down.now ? FAILS : PASSES;
+    },
+  });
+  const first = all.next();
+  first.run(5000);
+  down.now = true;
+  first.run(7 * MINUTE);
+  const repairs = repairsOf(first.sim).length;
+  const second = all.next();
+  second.run(2 * MINUTE);
+  assert.equal(repairsOf(second.sim).length, 0, `${repairs} before, none after`);
+  down.now = false;
+  second.run(3 * MINUTE);
+  const pages = [...first.sim.alerts(), ...second.sim.alerts()].filter(({ kind }) => kind === "guard");
+  assert.deepEqual(pages.map(({ color }) => color), ["red", "green"]);
+  assert.equal(pages[0]?.dedupKey, pages[1]?.dedupKey);
+  assert.match(pages[1]?.summary ?? "", /^Over after (9m|10m)/);
+  assert.deepEqual([...all.journal.store.facts.keys()].filter((key) => key.startsWith("guard")), []);
+});
