@@ -18,6 +18,8 @@ export interface StoredStorm {
   readonly seq: number;
   readonly total: number;
   readonly resolves: boolean;
+  /** Some joined after the last message. */
+  readonly grown: boolean;
   readonly sinceWallMs: number;
   readonly messageWallMs: number;
 }

@@ -41,6 +41,8 @@ export interface StormPorts {
   resolves(row: number): boolean;
   causesOf(row: number): readonly string[];
   create(): Storm;
+  /** For the first time since its last message: has to be stored. */
+  grew(storm: Storm): void;
   /** Says it, and stores that it was said. */
   tell(storm: Storm, phase: "begun" | "grown" | "over"): void;
   /** Its members of whom it is known elsewhere belong to it now. */
@@ -198,7 +200,9 @@ export class StormChannel {
 
   #join(storm: Storm, intent: AlertIntent, nowMs: number): void {
     const { row, incident, color } = intent;
+    const { grown } = storm;
     storm.join(row, incident, nowMs);
+    if (storm.grown && !grown && storm.seq > 0) this.#ports.grew(storm);
     storm.worsen(color);
     storm.resolves ||= this.#ports.resolves(row);
     incident.told.set(this.#channel, storm.id);
@@ -270,7 +274,9 @@ export class StormChannel {
 
   #move(row: number, from: Storm, to: Storm): void {
     if (this.#stormOf.get(row) !== from) return;
+    const { grown } = to;
     from.moveTo(to, row);
+    if (!grown && to.seq > 0) this.#ports.grew(to);
     to.worsen(from.color);
     to.resolves ||= from.resolves;
     to.members.get(row)?.incident.told.set(this.#channel, to.id);

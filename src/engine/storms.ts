@@ -135,7 +135,7 @@ export class Storms {
     const { channelIds, store, clock, digest } = this.#options;
     for (const [key, value] of stored) {
       if (!key.startsWith(STORM)) continue;
-      const { channelId, cause, color, seq, total, resolves, sinceWallMs, messageWallMs } =
+      const { channelId, cause, color, seq, total, resolves, grown, sinceWallMs, messageWallMs } =
         value as StoredStorm;
       const channel = channelIds.indexOf(channelId);
       if (channel < 0 || !digest.enabled) {
@@ -144,7 +144,7 @@ export class Storms {
       }
       const storm = new Storm(key.slice(STORM.length), channel, sinceWallMs);
       const agoMs = Math.max(0, clock.wallMs() - messageWallMs);
-      Object.assign(storm, { cause, color, seq, total, resolves, messageMs: clock.monoMs() - agoMs });
+      Object.assign(storm, { cause, color, seq, total, resolves, grown, messageMs: clock.monoMs() - agoMs });
       this.#channelAt(channel).restored(storm);
     }
   }
@@ -182,6 +182,7 @@ export class Storms {
         this.#save(storm);
         return storm;
       },
+      grew: (storm) => this.#save(storm),
       tell: (storm, phase) => this.#tell(storm, phase),
       moved: touch,
       ended: (storm) => store.setFact(STORM + storm.id, null),
@@ -222,7 +223,8 @@ export class Storms {
     });
   }
 
-  #save({ id, channel, cause, color, seq, total, resolves, sinceWallMs }: Storm): void {
+  #save(storm: Storm): void {
+    const { id, channel, cause, color, seq, total, resolves, grown, sinceWallMs } = storm;
     const { channelIds, store, clock } = this.#options;
     const stored: StoredStorm = {
       channelId: channelIds[channel] as string,
@@ -231,8 +233,9 @@ export class Storms {
       seq,
       total,
       resolves,
+      grown,
       sinceWallMs,
-      messageWallMs: clock.wallMs(),
+      messageWallMs: Math.round(clock.wallMs() - (clock.monoMs() - storm.messageMs)),
     };
     store.setFact(STORM + id, stored);
   }
