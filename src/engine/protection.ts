@@ -279,11 +279,11 @@ export class Protection {
     this.#gate.checked(row, outcome);
   }
 
-  /** A refused connection is an answer of a gateway or a resolver: they are there. Of our own endpoint it is none. */
+  /** A refused connection is an answer of a gateway: it is there. Of our own endpoint or of a resolver it is none. */
   takeCanary(row: number, answer: CanaryAnswer): void {
     const canary = this.#options.canaries.get(row);
     if (canary === undefined) return;
-    const refusalCounts = CANARIES[canary] !== "loopback";
+    const refusalCounts = CANARIES[canary] === "gateway";
     this.#guard.canary(canary, answer === "passed" || (refusalCounts && answer === "refused"));
   }
 

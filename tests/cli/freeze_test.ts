@@ -75,3 +75,19 @@ test("the canary of loopback is our own endpoint", () => {
   assert.equal(loopback?.spec.probe.target, "[::1]:6060");
   assert.deepEqual(canarySpecs(undefined, []), []);
 });
+
+test("the canary of the resolver is a real look-up of the root", async () => {
+  const files = { routes: "", resolvConf: "nameserver 127.0.0.1:1\n" };
+  const [resolver, ...more] = canarySpecs(undefined, PROBES, files);
+  assert.equal(more.length, 0);
+  assert.deepEqual([resolver?.canary, resolver?.spec.probe.kind, resolver?.spec.probe.target], [
+    "resolver",
+    "dns",
+    ".",
+  ]);
+  const probe = PROBES.find(({ kind }) => kind === "dns");
+  const { config } = resolver?.spec.probe ?? {};
+  const request = { monitor: "canary", target: ".", config, timeoutMs: 500 };
+  const dead = await probe?.run(request, AbortSignal.timeout(500));
+  assert.notEqual(dead?.outcome, "pass", "nobody is there");
+});
