@@ -71,6 +71,8 @@ export interface Engine {
 
 /** Rows looked at per tick: 50 µs each would be a second late; at 0.3 µs it is 10 ms. */
 const SCHEDULE_BUDGET = 32_768;
+/** Of one turn: more results wait for the next, so that a storm makes no turn long. */
+const COLLECT_MS = 3;
 /** Longest sleep: bounds how late a stuck clock or a missed wake-up can make the engine. */
 const MAX_SLEEP_MS = 250;
 
@@ -131,7 +133,9 @@ class LoopEngine implements Engine {
     trace.begin(startMs);
     for (const { pool } of this.pipelines) pool.refresh();
     let done = 0;
-    for (const pipeline of this.pipelines) done += pipeline.collect();
+    const timeIsUp = () => clock.monoMs() - startMs >= COLLECT_MS;
+    for (const pipeline of this.pipelines) done += pipeline.collect(timeIsUp);
+    const moreToCollect = timeIsUp() && this.hasNews();
     trace.mark();
     for (
       let timer = this.#parts.timers.popDue(startMs);
@@ -166,7 +170,7 @@ class LoopEngine implements Engine {
     trace.end(done);
     const endMs = clock.monoMs();
     metrics.observeTick((endMs - startMs) * 1000);
-    if (!onTime) return 0;
+    if (!onTime || moreToCollect) return 0;
     if (done > 0 || this.#swap !== undefined) return TICK_MS;
     return this.#idleMs(endMs);
   }
