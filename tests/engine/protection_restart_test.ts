@@ -210,7 +210,9 @@ test("maintenance that ended while no process ran ends with the next one", () =>
   assert.equal(second.sim.state(0), "up");
 });
 
-test("a guard that is suspect stays so over a restart, however old the event is, and its page has one end", () => {
+test("a guard that is suspect stays so over a restart, however old, with one end of its page", {
+  timeout: 60_000,
+}, () => {
   const MINUTE = 60_000;
   const down = { now: false };
   const monitors = Array.from({ length: 20 }, (_, index) => repairableMonitor(1, { name: `web-${index}` }));
