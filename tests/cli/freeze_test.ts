@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { canarySpecs } from "../../src/cli/canaries.ts";
 import { defaultFreezeFile, runFreeze, runUnfreeze, watchFreezeFile } from "../../src/cli/freeze.ts";
 import { defaultGateway, firstNameserver } from "../../src/host/network_facts.ts";
+import { DNS } from "../../src/probes/dns.ts";
 import { PROBES } from "../../src/probes/registry.ts";
 import { eventually, tempFolder } from "../support/binary.ts";
 
@@ -85,9 +86,8 @@ test("the canary of the resolver is a real look-up of the root", async () => {
     "dns",
     ".",
   ]);
-  const probe = PROBES.find(({ kind }) => kind === "dns");
   const { config } = resolver?.spec.probe ?? {};
   const request = { monitor: "canary", target: ".", config, timeoutMs: 500 };
-  const dead = await probe?.run(request, AbortSignal.timeout(500));
+  const dead = await DNS.run(request, AbortSignal.timeout(500));
   assert.notEqual(dead?.outcome, "pass", "nobody is there");
 });
