@@ -32,7 +32,7 @@ interface DockerConfig {
 export const DOCKER: Probe<DockerConfig> = {
   kind: "docker",
   aliases: ["container"],
-  summary: "State and health of a container, by the Docker Engine",
+  summary: "state and health of a container, by the Docker Engine",
   schema: z.strictObject({
     container: z.string().regex(DOCKER_NAME, "expected the name or id of one container"),
     socket: DOCKER_SOCKET.optional(),

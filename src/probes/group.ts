@@ -42,7 +42,7 @@ const SCHEMA = z.strictObject({
 export const GROUP: JudgedProbe<GroupConfig> = {
   kind: "group",
   aliases: [],
-  summary: "Calculated health: enough of other monitors are up",
+  summary: "calculated health: enough of other monitors are up",
   schema: SCHEMA,
   example: `name: shop
 pulse_check:

@@ -24,7 +24,7 @@ const LOSS_PCT_MOST = 99;
 export const ICMP: Probe<IcmpConfig> = {
   kind: "icmp",
   aliases: ["ping"],
-  summary: "Echo requests (ping), IPv4 and IPv6: answers, loss, round-trip time",
+  summary: "echo requests (ping), IPv4 and IPv6: answers, loss, round-trip time",
   schema: z.strictObject({
     host: z.string().regex(/^[^\s/[\]%]+$/, "expected a host name or an address, without brackets or zone"),
     count: z.number().int().min(1).max(ECHOES_MOST).default(1),

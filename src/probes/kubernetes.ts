@@ -60,7 +60,7 @@ const SCHEMA = z.strictObject({
 export const KUBERNETES: Probe<KubernetesConfig> = {
   kind: "kubernetes",
   aliases: ["k8s"],
-  summary: "Readiness of a workload, a pod or a node of a Kubernetes cluster",
+  summary: "readiness of a workload, a pod or a node of a Kubernetes cluster",
   schema: SCHEMA,
   example: `name: shop
 pulse_check:

@@ -27,7 +27,7 @@ const GRACE_MS_DEFAULT = 60_000;
 export const PUSH: JudgedProbe<PushConfig> = {
   kind: "push",
   aliases: ["heartbeat"],
-  summary: "Heartbeat: a job calls /ping/TOKEN (/start, /fail, /EXITCODE) in time",
+  summary: "heartbeat: a job calls /ping/TOKEN (/start, /fail, /EXITCODE) in time",
   schema: z.strictObject({
     token: z.string().regex(/^[A-Za-z0-9_-]{16,128}$/, "expected 16 to 128 letters, digits, _ or -"),
     period: durationField(),

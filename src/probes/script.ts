@@ -40,7 +40,7 @@ const SCHEMA: Schema<ScriptConfig> = z.strictObject({
 export const SCRIPT: Probe<ScriptConfig> = {
   kind: "script",
   aliases: ["command", "exec"],
-  summary: "Program with Nagios exit codes: 0 pass, 1 warning, 2 critical, 3 unknown",
+  summary: "program with Nagios exit codes: 0 pass, 1 warning, 2 critical, 3 unknown",
   schema: SCHEMA,
   example: `name: backup-age
 pulse_check:

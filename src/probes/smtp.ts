@@ -11,7 +11,7 @@ const REPLY_LINES_MAX = 100;
 
 export const SMTP = streamProbe({
   kind: "smtp",
-  summary: "Mail server: greeting, EHLO, STARTTLS with its certificate, login",
+  summary: "mail server: greeting, EHLO, STARTTLS with its certificate, login",
   port: 25,
   fields: {
     starttls: z.boolean().default(false),

@@ -26,7 +26,7 @@ const STATE = z.enum(STATES);
 export const SYSTEMD: Probe<SystemdConfig> = {
   kind: "systemd",
   aliases: ["unit"],
-  summary: "State of a systemd unit, by D-Bus",
+  summary: "state of a systemd unit, by D-Bus",
   schema: z.strictObject({
     ...UNIT_FIELDS,
     state: z.union([STATE.transform((one) => [one]), z.array(STATE).min(1)]).default(["active", "reloading"]),
