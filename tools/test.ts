@@ -5,6 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import process from "node:process";
+import { FAST_TESTS } from "./fast_tests.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 /** Tests that drive other programs: their result does not depend on the runtime that drives them. */
@@ -16,12 +17,11 @@ interface Count {
 }
 
 const paths = process.argv.slice(2);
-const deno = await run(process.execPath, [
-  "test",
-  "-A",
-  "--no-check",
-  ...(paths.length > 0 ? paths : ["tests"]),
-]);
+const denoTest = ["test", "-A", "--no-check"];
+const deno = paths.length > 0 ? await run(process.execPath, [...denoTest, ...paths]) : sumOf(
+  await run(process.execPath, [...denoTest, "--parallel", ...FAST_TESTS]),
+  await run(process.execPath, [...denoTest, `--ignore=${FAST_TESTS.join(",")}`, "tests"]),
+);
 const bunPaths = paths.length > 0 ? paths : ["./tests"];
 const bun = await run(`${ROOT}node_modules/.bin/bun`, [
   "test",
@@ -30,12 +30,16 @@ const bun = await run(`${ROOT}node_modules/.bin/bun`, [
   ...ONLY_DENO.map((name) => `--path-ignore-patterns=**/tests/${name}/**`),
   ...bunPaths,
 ]);
-const total = { passed: deno.passed + bun.passed, failed: deno.failed + bun.failed };
+const total = sumOf(deno, bun);
 process.stdout.write(
   `Deno: ${deno.passed} passed, ${deno.failed} failed; Bun: ${bun.passed} passed, ${bun.failed} failed\n`,
 );
 process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
 process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
+
+function sumOf(left: Count, right: Count): Count {
+  return { passed: left.passed + right.passed, failed: left.failed + right.failed };
+}
 
 /** Runs one suite with its output shown, and counts from its closing lines. A suite that died counts as a failure. */
 function run(command: string, args: readonly string[]): Promise<Count> {
